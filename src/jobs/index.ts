@@ -10,6 +10,6 @@ export {
 export type { LoggedEvent } from './records/event-log.ts';
 export { fineTunedName, newModelId } from './records/ids.ts';
 export { isOver, type JobRecord } from './records/job-record.ts';
-export type { FinishedAdapter } from './run/job-runner.ts';
+export type { FinishedAdapter } from './run/finished-adapter.ts';
 export type { StartTraining, TrainingExit, TrainingOrder, TrainingProcess } from './run/training-process.ts';
 export type { PostWebhook, WebhookTarget } from './webhooks/webhook-queue.ts';

@@ -8,7 +8,7 @@ import { markOf } from '../atomic-files/index.ts';
 import { EspalierError, type JobEvent, onJobEvent } from '../core/index.ts';
 import { Jobs, type NewJob, type OpenJobsOptions } from './jobs.ts';
 import type { JobRecord } from './records/job-record.ts';
-import type { FinishedAdapter } from './run/job-runner.ts';
+import type { FinishedAdapter } from './run/finished-adapter.ts';
 import { type FakeTraining, FakeTrainings } from './testing/fake-trainings.ts';
 
 /** WHY so patient: other tests keep the cores busy. */

@@ -24,7 +24,7 @@ export const httpCodes = {
     status: 400,
     retryable: false,
     message: 'The environment variable {name} must be {expected}, got {actual}.',
-    help: 'Traces are sent by OTLP over HTTP. gRPC and other exporters are not supported. Nothing was started.',
+    help: 'Traces are sent by OTLP over HTTP. gRPC and other exporters are not supported. Collectors take HTTP at port 4318, beside gRPC at 4317. Nothing was started.',
   },
   TRACES_PACKAGES_MISSING: {
     status: 500,

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
-import { type Cause, type Clock, EspalierError, messageOf, publishJobEvent, type Timers } from '../../core/index.ts';
+import { type Clock, EspalierError, messageOf, publishJobEvent, type Timers } from '../../core/index.ts';
 import { checkRows } from '../../train/index.ts';
 import type { FileFolder } from '../files/file-folder.ts';
 import type { JobTable } from '../job-table.ts';
@@ -12,6 +12,7 @@ import { isOver, type JobRecord } from '../records/job-record.ts';
 import { canTake, type JobAction } from '../records/transitions.ts';
 import { endLeft } from './end-left.ts';
 import { errorOf } from './error-of.ts';
+import type { ServeAdapter } from './finished-adapter.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { planJobs } from './plan.ts';
 import { isKept, readLine, type TrainedStep, type TrainingLine } from './read-lines.ts';
@@ -22,12 +23,6 @@ import type { StartTraining, TrainingProcess } from './training-process.ts';
 import { TrainingTime } from './training-time.ts';
 import { withRetries } from './with-retries.ts';
 
-/** The adapter of a job whose training is over. */
-export interface FinishedAdapter extends Pick<JobRecord, 'fineTunedModel' | 'adapter' | 'rollout'> {
-  readonly path: string;
-  readonly cause: Cause;
-}
-
 export interface JobRunnerOptions {
   readonly layout: JobsLayout;
   readonly table: JobTable;
@@ -36,11 +31,7 @@ export interface JobRunnerOptions {
   readonly maxJobs: number;
   readonly memory: number | undefined;
   readonly start: StartTraining;
-  /**
-   * Brings an adapter into service. It may be called again for one that is in service.
-   * @throws why it is refused
-   */
-  readonly serve: (finished: FinishedAdapter) => Promise<void>;
+  readonly serve: ServeAdapter;
   readonly timers: Timers;
   /** Unix time in milliseconds. */
   readonly now: () => number;

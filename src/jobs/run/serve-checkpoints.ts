@@ -3,10 +3,11 @@ import { adapterOfCheckpoint, pathExists } from '../../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
 import { checkpointNameOf, messageOf } from '../../core/index.ts';
 import type { NewEvent } from '../records/event-log.ts';
-import type { FinishedAdapter, JobRunnerOptions } from './job-runner.ts';
+import type { FinishedAdapter, ServeAdapter } from './finished-adapter.ts';
 
-export interface ServedCheckpoints
-  extends Pick<FinishedAdapter, 'fineTunedModel' | 'path' | 'cause'>, Pick<JobRunnerOptions, 'serve'> {}
+export interface ServedCheckpoints extends Pick<FinishedAdapter, 'fineTunedModel' | 'path' | 'cause'> {
+  readonly serve: ServeAdapter;
+}
 
 /**
  * Brings the checkpoints that a job has kept into service, each under its own name, the oldest first. WHY when the job has ended: each
