@@ -123,10 +123,9 @@ try {
 
 /** @returns {Promise<any>} */
 async function api(method, path, body = undefined) {
-  const init =
-    body instanceof FormData
-      ? { body }
-      : body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const isUpload = body instanceof FormData;
+  const headers = isUpload ? { 'x-espalier-upload': '1' } : { 'content-type': 'application/json' };
+  const init = body && { headers, body: isUpload ? body : JSON.stringify(body) };
   const answer = await fetch(`${server.url}/v1${path}`, { method, ...init });
   const value = await answer.json();
   if (!answer.ok) throw new Error(JSON.stringify(value));
