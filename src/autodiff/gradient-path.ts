@@ -101,7 +101,8 @@ function readBy(node: Node): Value[] {
 
 function assertRule(node: Node, registry: GradientRegistry, path: Pick<GradientPath, 'values' | 'explain'>): void {
   const rule = registry.find(node);
-  if (rule && rule.refuses === undefined && node.subgraphs.length === 0) return;
+  const isCovered = rule?.covers ? rule.covers(node) : node.subgraphs.length === 0;
+  if (rule && rule.refuses === undefined && isCovered) return;
   const value = readBy(node).find((input) => path.values.has(input));
   const reason = rule?.refuses === undefined ? '' : ` (${rule.refuses})`;
   throw notDefined(node, `operator ${node.qualifiedType}${reason}`, value && path.explain(value));

@@ -39,6 +39,8 @@ export interface GradientRule {
   readonly domain: string;
   /** The reason why the output counts as a constant. Such a rule has no `backward`. */
   readonly stops?: string;
+  /** Whether the rule is for this node, where it is only for some nodes of the operator. A rule without it is for those without subgraphs. */
+  readonly covers?: (node: Node) => boolean;
   /** The reason why the operator must not be on a path. The operator is found even if the values after it are integers. */
   readonly refuses?: string;
   readonly inputs: readonly string[];
@@ -62,6 +64,7 @@ export interface RuleDefinition<Input extends string, Output extends string> {
   /** Names of the inputs in order; `'C?'` is an optional input. Omitted for operators with any number of inputs. */
   readonly inputs?: readonly Input[];
   readonly outputs: readonly Output[] | 'variadic';
+  readonly covers?: (node: Node) => boolean;
   backward(context: GradientContext<Input, Output>): InputGradients<Plain<Input>>;
 }
 

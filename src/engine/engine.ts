@@ -19,7 +19,7 @@ import type { EndedSequence } from './sequence/ended-sequence.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant, Reservation } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
-import { defaultKvBudget, kvBytesPerToken, planKvRoom, type KvRoom } from './runner/kv-budget.ts';
+import { bytesPerState, defaultKvBudget, kvBytesPerToken, planKvRoom, type KvRoom } from './runner/kv-budget.ts';
 import { openRunner } from './runner/open-runner.ts';
 import type { StepRunner } from './runner/step-runner.ts';
 
@@ -116,8 +116,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const settings = settingsOf(options);
   const { maxLength, prefillChunk, maxWaiting, kvMemory: budget = defaultKvBudget() } = settings;
   checkSizes(settings);
-  const bytesPerToken = kvBytesPerToken(base);
-  const room = planKvRoom({ bytesPerToken, maxLength, slots: settings.maxSlots, mostSlots, budget });
+  checkPrefixes(base, settings);
+  const sizesOf = { bytesPerToken: kvBytesPerToken(base), bytesPerState: bytesPerState(base) };
+  const room = planKvRoom({ ...sizesOf, maxLength, slots: settings.maxSlots, mostSlots, budget });
   const { slots } = room;
   const arena = await openArena(base, settings, { slots, environment });
   try {
@@ -172,6 +173,16 @@ function checkSizes(sizes: EngineSettings): void {
     if (Number.isSafeInteger(actual) && actual > 0) continue;
     throw new EspalierError('OPTION_INVALID', { name, expected: 'an integer from 1', actual: String(actual) });
   }
+}
+
+/**
+ * A recurrent state holds its whole row, so that no part of a kept prompt can be continued. Without the option nothing is kept; whoever
+ * asks for it is told.
+ */
+function checkPrefixes({ config }: BaseModel, { prefixCache: actual = 0 }: EngineSettings): void {
+  if (config.states === undefined || actual === 0) return;
+  const expected = `0: prompts of ${config.family} cannot be kept, because its recurrent states hold whole rows`;
+  throw new EspalierError('OPTION_INVALID', { name: 'prefixCache', expected, actual });
 }
 
 async function openArena(

@@ -11,6 +11,13 @@ export {
 } from './attribute.ts';
 export type { Attribute, AttributeInput } from './graph.ts';
 export {
+  asChunkRecurrence,
+  type ChunkCorrection,
+  type ChunkRecurrence,
+  chunkRecurrence,
+  type ChunkStates,
+} from './chunk-recurrence.ts';
+export {
   type ConstantData,
   constantDtype,
   constantShape,

@@ -16,6 +16,13 @@ export interface ModelConfig {
   /** The number of heads of keys and values. */
   readonly kvHeads: number;
   readonly headDim: number;
+  /** The number of layers that keep keys and values. Absent when all do. */
+  readonly kvLayers?: number;
+  /**
+   * The shapes of the recurrent states of one row, each f32. Unlike keys and values, a state has one size whatever the length of the row,
+   * and holds all of its tokens: no earlier part of a row can be taken out of it. Absent when the base has none.
+   */
+  readonly states?: readonly (readonly number[])[];
   /** The size of a head in the keys and values of the decode graph. Absent when it is `headDim`. */
   readonly cachedHeadDim?: number;
   /** The number of positions of the model, and so the length of its longest sequence. */

@@ -59,12 +59,14 @@ export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'ful
  * - `rotary_lengths` i64 [batch]: the length of each row; for a prompt in chunks, the length of the whole prompt. Present only when the
  *   rotary embedding depends on the length of the row
  * - `logit_rows` i64 [rows]: flat indices into batch·seq
- * - `past_key_values.N.key` and `.value` f32 [batch, kvHeads, maxLength, headDim]
+ * - `past_key_values.N.key` and `.value` f32 [batch, kvHeads, maxLength, headDim], N counting the layers that keep them
+ * - `past_state.N` f32 [batch, ...] for each of the base's `states`. What it holds before the first token of a row does not matter
  *
- * Outputs: `logits` f32 [rows, vocab]; `present.N.key` and `.value`, which the caller binds to the memory of the past.
+ * Outputs: `logits` f32 [rows, vocab]; `present.N.key`, `.value` and `present_state.N`, which the caller binds to the memory of the past.
  *
  * A run takes one new token for each of several rows of any lengths, or with batch = 1 a prompt or the next chunk of one. For a base
- * with `decodeOnTrial`, only one token of one row is guaranteed to work.
+ * with `decodeOnTrial`, only one token of one row is guaranteed to work. A run changes states for good: a row whose run failed must begin
+ * again.
  */
 export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength: number }): Model {
   return graphOf(base, 'decode')(options);

@@ -63,7 +63,15 @@ function sizes(config: RandomBaseConfig): Record<string, unknown> {
       num_kv_heads: config.kvHeads,
       new_decoder_architecture: true,
     }),
+    ...(config.family === 'lfm2' && { block_auto_adjust_ff_dim: false, layer_types: alternating(config, 'conv') }),
   };
+}
+
+/** Attention in every third layer and in the last one, as in hybrids on the hub; layers of another type in the others. */
+function alternating({ layers }: RandomBaseConfig, type: string): string[] {
+  return Array.from({ length: layers }, (_, index) =>
+    index % 3 === 2 || index === layers - 1 ? 'full_attention' : type,
+  );
 }
 
 /** The name of the field for the epsilon of the norms, where it is not `rms_norm_eps`. */
@@ -72,6 +80,7 @@ const epsilonNames: Readonly<Record<string, string>> = {
   cohere2: 'layer_norm_eps',
   falcon: 'layer_norm_epsilon',
   gpt_neox: 'layer_norm_eps',
+  lfm2: 'norm_eps',
   nemotron: 'norm_eps',
   phi: 'layer_norm_eps',
   stablelm: 'layer_norm_eps',

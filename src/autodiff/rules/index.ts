@@ -74,6 +74,7 @@ import { reshapeGradient } from './reshape.ts';
 import { resizeGradient } from './resize.ts';
 import { rmsNormalizationGradient } from './rms-normalization.ts';
 import { rotaryEmbeddingGradient } from './rotary-embedding.ts';
+import { scanGradient } from './scan.ts';
 import { scatterElementsGradient } from './scatter-elements.ts';
 import { scatterNDGradient } from './scatter-nd.ts';
 import { seluGradient } from './selu.ts';
@@ -179,6 +180,7 @@ export const standardRules: readonly GradientRule[] = [
   resizeGradient,
   rmsNormalizationGradient,
   rotaryEmbeddingGradient,
+  scanGradient,
   scatterElementsGradient,
   scatterNDGradient,
   seluGradient,

@@ -16,6 +16,7 @@ import { lossCases } from './losses.cases.ts';
 import { normCases } from './norms.cases.ts';
 import { productCases } from './products.cases.ts';
 import { quantizedCases } from './quantized.cases.ts';
+import { recurrenceCases } from './recurrences.cases.ts';
 import { reductionCases } from './reductions.cases.ts';
 
 const families: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -26,6 +27,7 @@ const families: Readonly<Record<string, readonly GradientCase[]>> = {
   norms: normCases,
   losses: lossCases,
   reductions: reductionCases,
+  recurrences: recurrenceCases,
   layout: layoutCases,
   gathering: gatheringCases,
   convolutions: convolutionCases,

@@ -33,6 +33,9 @@ export function buildCase(testCase: GradientCase): CaseModel {
     if (!spec.constant && spec.wanted) wanted.push(value);
   }
   const inputs = Object.keys(testCase.inputs).map((name) => values.get(name.replace('*', '')));
+  if (testCase.build) {
+    return { model, tape, outputs: testCase.build(tape, Object.fromEntries(values)), wanted, feeds };
+  }
   const outputs = tape.ops(testCase.op, inputs, {
     ...(testCase.domain && { domain: testCase.domain }),
     ...(testCase.attributes && { attributes: testCase.attributes }),

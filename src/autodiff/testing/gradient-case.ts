@@ -1,5 +1,5 @@
 import type { DataType } from '../../tensor/index.ts';
-import type { AttributeInput, Dim } from '../../ir/index.ts';
+import type { AttributeInput, Dim, Tape, Value } from '../../ir/index.ts';
 
 /** A dimension: a number, or a symbol with its value in this case ('n=2'). */
 export type CaseDim = number | `${string}=${number}`;
@@ -33,6 +33,8 @@ export interface GradientCase {
   readonly inputs: Readonly<Record<string, CaseInput | undefined>>;
   /** Metadata of the node. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Adds the node in another way, and returns its outputs. For operators with subgraphs. */
+  readonly build?: (tape: Tape, inputs: Readonly<Record<string, Value>>) => readonly Value[];
   /** Number of outputs of the node. */
   readonly outputs?: number;
   /** Indices of the outputs on which the loss depends. Default: the first one. */

@@ -6,6 +6,7 @@ import { addJobOptions, jobSchema, jobSettingsOf } from '../job-options.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { describeThreads } from '../describe-threads.ts';
+import { roomText } from '../room-text.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { noteOfKeys, reloadOnHangup } from '../tell-keys.ts';
 import { logLevels, onKeysEvent, openServer, type Server } from '../../http/index.ts';
@@ -358,16 +359,6 @@ function memoryText({ available, kv, adapters, job }: NonNullable<Server['memory
   const training = job === undefined ? '' : `, ${megabytes(job)} for each training`;
   const parts = `${megabytes(kv)} MB for keys and values, ${megabytes(adapters)} for adapters${training}`;
   return `  Memory: up to ${parts}, of ${megabytes(available)} MB available`;
-}
-
-/** How many requests run at once, and what they may take. */
-function roomText({ slots, maxLength, bytesPerToken, bytes, budget }: NonNullable<Server['room']>): string {
-  const counted = (count: number): string => count.toLocaleString('en-US');
-  const places = `  Room for ${counted(slots)} requests at once with up to ${counted(maxLength)} tokens each`;
-  if (bytesPerToken === 0) return places;
-  const megabytes = (count: number): string => counted(Math.ceil(count / 2 ** 20));
-  const size = `${counted(bytesPerToken)} bytes a token, ${megabytes(bytes)} of ${megabytes(budget)} MB when all are full`;
-  return `${places}: ${size}`;
 }
 
 /** WHY a warning and not an error: a proxy in front of the server may check the key. */

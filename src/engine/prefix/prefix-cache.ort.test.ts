@@ -139,7 +139,9 @@ describe('an engine that keeps prompts', () => {
 describe('PrefixCache', () => {
   it('serves no block whose contents have changed', async () => {
     const kv = new KvCache({ layers: 1, slots: 2, kvHeads: 1, maxLength: 16, headDim: 4 });
-    const cache = new PrefixCache(kv.positions, { bytes: 8 * 4 * 32, blockTokens: 4 });
+    const { positions } = kv;
+    if (positions === undefined) throw new TypeError('keys and values alone can be copied by position');
+    const cache = new PrefixCache(positions, { bytes: 8 * 4 * 32, blockTokens: 4 });
     const row = { root: '', tokenAt: (place: number) => place, count: 3 };
     const memory = kv.layers[0]?.key.float32(0, 64) ?? new Float32Array();
     memory.forEach((_, i) => (memory[i] = i));

@@ -91,7 +91,7 @@ export class CachedRunner implements StepRunner {
     this.#session = session;
     this.#stack = stack;
     this.#inputs = inputs;
-    this.#kv = new KvCache({ ...positionShapeOf(base.config), slots, maxLength });
+    this.#kv = new KvCache({ ...positionShapeOf(base.config), states: base.config.states, slots, maxLength });
     const window = stack?.rows ?? 1;
     this.#unit = stack?.unit ?? 1;
     this.#hasItems = stack !== undefined && stack.bytePaths.size > 0;
@@ -226,6 +226,13 @@ export class CachedRunner implements StepRunner {
       }
       const turn = pace.step();
       if (turn) await turn;
+    }
+    const { states } = this.#kv;
+    for (let state = 0; state < states.count; state++) {
+      const tensor = states.tensorOver(state, slot, batch);
+      binding.bindInput(`past_state.${state}`, tensor);
+      binding.bindOutput(`present_state.${state}`, tensor);
+      tensor.dispose();
     }
   }
 

@@ -90,4 +90,10 @@ it.each(['llama', 'gemma3', 'gpt2'])('the bytes of a token are those that the ca
   expect(kvBytesPerToken(base)).toBe(8 * layers * kvHeads * headDim);
   const { decode: _decode, ...graphs } = base.graphs;
   expect(kvBytesPerToken({ config: base.config, graphs })).toBe(0);
+
+  it('counts what each sequence takes whatever its length', () => {
+    const room = planKvRoom({ ...wanted, bytesPerState: 1024, slots: undefined });
+    expect(room).toMatchObject({ slots: 7, bytesPerState: 1024, bytes: 7 * 1024 * 513 });
+    expect(() => planKvRoom({ ...wanted, bytesPerState: 1024 })).toThrow(/511/);
+  });
 });

@@ -1,6 +1,7 @@
 import { EspalierError, option, optionText, type OptionText } from '../../core/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { bytesPerPosition, positionShapeOf } from './kv-cache.ts';
+import { stateBytes } from './slot-states.ts';
 
 /** What the keys and values of running sequences may take, and what they take. */
 export interface KvRoom {
@@ -10,6 +11,8 @@ export interface KvRoom {
   readonly maxLength: number;
   /** Bytes of the keys and values of one token. 0 for a base that is run without them. */
   readonly bytesPerToken: number;
+  /** Bytes of the recurrent states of one sequence, whatever its length. 0 for a base without any. */
+  readonly bytesPerState: number;
   /** Bytes of them all when every slot is full. */
   readonly bytes: number;
   /** Bytes that there are for them. */
@@ -18,6 +21,8 @@ export interface KvRoom {
 
 export interface KvBudgetOptions {
   readonly bytesPerToken: number;
+  /** Default: 0. */
+  readonly bytesPerState?: number;
   readonly maxLength: number;
   /** Sequences that are asked for; undefined for as many as fit, up to `mostSlots`. */
   readonly slots: number | undefined;
@@ -41,6 +46,11 @@ export function kvBytesPerToken({ config, graphs }: Pick<BaseModel, 'config' | '
   return graphs.decode === undefined ? 0 : bytesPerPosition(positionShapeOf(config));
 }
 
+/** Bytes of the recurrent states of one sequence. 0 for a base without a decode graph, of which nothing is kept. */
+export function bytesPerState({ config, graphs }: Pick<BaseModel, 'config' | 'graphs'>): number {
+  return graphs.decode === undefined ? 0 : stateBytes(config.states);
+}
+
 /**
  * Decides how many sequences can run at once, so that all of them can grow to their full length. Slots that nobody asked for are
  * reduced to what fits.
@@ -49,13 +59,15 @@ export function kvBytesPerToken({ config, graphs }: Pick<BaseModel, 'config' | '
  *
  * @throws EspalierError KV_MEMORY, before anything is allocated, if what was asked for does not fit
  */
-export function planKvRoom({ bytesPerToken, maxLength, slots, mostSlots, budget }: KvBudgetOptions): KvRoom {
-  const bytesPerSlot = bytesPerToken * maxLength;
+export function planKvRoom(options: KvBudgetOptions): KvRoom {
+  const { bytesPerToken, bytesPerState: fixed = 0, maxLength, slots, mostSlots, budget } = options;
+  const bytesPerSlot = bytesPerToken * maxLength + fixed;
   const fitting = bytesPerSlot === 0 ? mostSlots : Math.floor(budget / bytesPerSlot);
   const taken = slots ?? Math.max(1, Math.min(mostSlots, fitting));
   const bytes = taken * bytesPerSlot;
   if (bytes > budget) {
-    const fittingLength = Math.floor(budget / (taken * bytesPerToken));
+    // Without keys and values no length fits if the states do not.
+    const fittingLength = bytesPerToken === 0 ? 0 : Math.floor((budget / taken - fixed) / bytesPerToken);
     throw new EspalierError('KV_MEMORY', {
       slots: taken,
       maxLength,
@@ -64,7 +76,7 @@ export function planKvRoom({ bytesPerToken, maxLength, slots, mostSlots, budget 
       advice: adviceOf({ slots: taken, fitting, fittingLength, bytes }),
     });
   }
-  return { slots: taken, maxLength, bytesPerToken, bytes, budget };
+  return { slots: taken, maxLength, bytesPerToken, bytesPerState: fixed, bytes, budget };
 }
 
 interface Fit {

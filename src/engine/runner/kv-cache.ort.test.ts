@@ -3,19 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { KvCache, type KvShape } from './kv-cache.ts';
 
 const small: KvShape = { layers: 2, slots: 3, kvHeads: 2, maxLength: 8, headDim: 4 };
+const hybrid: KvShape = { ...small, layers: 1, states: [[2, 3], [5]] };
 /** Each array has 8.6 GB of addresses; pages are taken only where something is written. */
 const large: KvShape = { layers: 1, slots: 16, kvHeads: 8, maxLength: 131_072, headDim: 128 };
 
 /** Contents of which every byte tells where it belongs. */
-function contentsOf({ layers, kvHeads, headDim }: KvShape, length: number, seed: number): Uint8Array[] {
-  const size = kvHeads * length * headDim * 4;
-  return Array.from({ length: 2 * layers }, (_, part) =>
-    Uint8Array.from({ length: size }, (__, i) => seed + 31 * part + 7 * i),
-  );
+function contentsOf({ layers, kvHeads, headDim, states = [] }: KvShape, length: number, seed: number): Uint8Array[] {
+  const rows = Array.from({ length: 2 * layers }, () => kvHeads * length * headDim * 4);
+  const sizes = [...rows, ...states.map((shape) => shape.reduce((product, dim) => product * dim, 4))];
+  return sizes.map((size, part) => Uint8Array.from({ length: size }, (_, i) => seed + 31 * part + 7 * i));
 }
 
 describe('KvCache', () => {
-  for (const [name, shape] of Object.entries({ small, 'of more than 4 GiB an array': large })) {
+  const shapes = { small, 'with recurrent states': hybrid, 'of more than 4 GiB an array': large };
+  for (const [name, shape] of Object.entries(shapes)) {
     it(`copies a slot, and exports and imports it: ${name}`, async () => {
       const cache = new KvCache(shape);
       try {
@@ -54,6 +55,7 @@ describe('KvCache', () => {
     try {
       const parts = contentsOf(small, 5, 1);
       for (const contents of [
+        { length: 5, parts: [...parts, new Uint8Array(24)] },
         { length: 6, parts },
         { length: 5, parts: parts.slice(1) },
         { length: 9, parts: contentsOf(small, 9, 1) },

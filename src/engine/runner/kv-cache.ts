@@ -2,6 +2,7 @@ import { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor } from '../../onnxruntime/index.ts';
 import type { ModelConfig } from '../../models/index.ts';
+import { SlotStates } from './slot-states.ts';
 import type { PositionStore, SlotContents, SlotCopy, SlotRange, SlotStore } from './slot-store.ts';
 
 /** What the keys and values of one position consist of. */
@@ -12,6 +13,8 @@ export interface PositionShape {
 }
 
 export interface KvShape extends PositionShape {
+  /** The shapes of the recurrent states of one slot, each f32. Default: none. */
+  readonly states?: readonly (readonly number[])[] | undefined;
   readonly slots: number;
   readonly maxLength: number;
 }
@@ -34,14 +37,17 @@ interface Row {
 
 /**
  * Keys and values of all sequences, in place: for each layer and each of the two, f32 [slots, kvHeads, maxLength, headDim]. A step
- * reads from and appends to the same arrays, so it copies nothing. Only positions that were written take memory.
+ * reads from and appends to the same arrays, so it copies nothing. Only positions that were written take memory. Beside them lie the
+ * recurrent states of the sequences, which a step overwrites.
  *
  * WHY no views of the arrays: one of them may be larger than any view.
  */
 export class KvCache implements SlotStore {
   readonly shape: KvShape;
   readonly layers: readonly KvLayer[];
-  readonly positions: PositionStore;
+  readonly states: SlotStates;
+  /** Absent with recurrent states: what they hold of a few positions cannot be told from the rest. */
+  readonly positions: PositionStore | undefined;
 
   constructor(shape: KvShape) {
     this.shape = shape;
@@ -50,6 +56,9 @@ export class KvCache implements SlotStore {
       key: NativeMemory.allocate(bytes),
       value: NativeMemory.allocate(bytes),
     }));
+    const { slots, states = [] } = shape;
+    this.states = new SlotStates(states, slots);
+    if (states.length > 0) return;
     this.positions = {
       bytesPerPosition: bytesPerPosition(shape),
       read: (range, target) => this.#eachRow(range, target, (memory, offset, part) => memory.copyTo(part, offset)),
@@ -69,9 +78,10 @@ export class KvCache implements SlotStore {
       const [source, target] = [this.#offset(from, head) + start, this.#offset(to, head) + start];
       memory.copyWithin({ source, target, byteLength });
     });
+    this.states.copy(from, to);
   }
 
-  /** One part for each array: [kvHeads, length, headDim]. */
+  /** One part for each array: [kvHeads, length, headDim], then one for each state. */
   async export(slot: number, length: number): Promise<SlotContents> {
     const rowBytes = this.#bytes(length);
     const parts = Array.from({ length: 2 * this.shape.layers }, () => new Uint8Array(this.shape.kvHeads * rowBytes));
@@ -80,14 +90,15 @@ export class KvCache implements SlotStore {
       const target = parts[array]?.subarray(first, first + byteLength);
       if (target) memory.copyTo(target, this.#offset(slot, head) + start);
     });
-    return { length, parts };
+    return { length, parts: [...parts, ...this.states.read(slot)] };
   }
 
   async import(slot: number, { length, parts }: SlotContents): Promise<void> {
     const { layers, kvHeads, maxLength } = this.shape;
     const rowBytes = this.#bytes(length);
-    const fits = length <= maxLength && parts.length === 2 * layers;
-    if (!fits || parts.some(({ byteLength }) => byteLength !== kvHeads * rowBytes)) {
+    const rows = parts.slice(0, 2 * layers);
+    const fits = length <= maxLength && rows.length === 2 * layers && this.states.fit(parts.slice(2 * layers));
+    if (!fits || rows.some(({ byteLength }) => byteLength !== kvHeads * rowBytes)) {
       throw new RangeError(`${parts.length} parts of ${length} positions are not of this cache's form`);
     }
     await this.#eachPiece(length, ({ memory, array, head }, start, byteLength) => {
@@ -95,6 +106,7 @@ export class KvCache implements SlotStore {
       const source = parts[array]?.subarray(first, first + byteLength);
       if (source) memory.copyFrom(source, this.#offset(slot, head) + start);
     });
+    this.states.write(slot, parts.slice(2 * layers));
   }
 
   /** Visits the first `length` positions of every row in pieces, and lets other tasks run in between. */
@@ -145,6 +157,7 @@ export class KvCache implements SlotStore {
       key.dispose();
       value.dispose();
     }
+    this.states.dispose();
   }
 }
 
@@ -155,11 +168,12 @@ function slotElements({ kvHeads, maxLength, headDim }: KvShape): number {
 /** The shape that the cache of a model has, by the model's figures. */
 export function positionShapeOf({
   layers,
+  kvLayers = layers,
   kvHeads,
   headDim,
   cachedHeadDim = headDim,
-}: Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim' | 'cachedHeadDim'>): PositionShape {
-  return { layers, kvHeads, headDim: cachedHeadDim };
+}: Pick<ModelConfig, 'layers' | 'kvLayers' | 'kvHeads' | 'headDim' | 'cachedHeadDim'>): PositionShape {
+  return { layers: kvLayers, kvHeads, headDim: cachedHeadDim };
 }
 
 /**

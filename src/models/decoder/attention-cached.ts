@@ -3,6 +3,7 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
+import { continuedRows } from '../graph/recurrent/state-rows.ts';
 import { cachedHeadDim, narrowed, widened } from './head-padding.ts';
 import { alibiTable, queryFactors } from './position-scaling.ts';
 import { project, type Heads } from './project.ts';
@@ -32,6 +33,7 @@ export interface CacheInputs {
 export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Attention {
   const shared = sharedValues(builder, inputs);
   return {
+    states: continuedRows(builder, inputs),
     positions: () => {
       const tape = builder.tape('attention');
       return tape.op('Reshape', [shared.positions(), tape.int64s([-1])]);

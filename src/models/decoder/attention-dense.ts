@@ -4,6 +4,7 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
+import { wholeRows } from '../graph/recurrent/state-rows.ts';
 import { alibiTable, queryFactors } from './position-scaling.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';
@@ -36,6 +37,7 @@ export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Atte
   const shared = sharedValues(builder, inputs);
   return {
     positions: () => rows.positions(),
+    states: wholeRows(builder, rows),
     attend(x, layer) {
       const tape = builder.tape(layer.path);
       const flat = project(builder, x, { layer, config });

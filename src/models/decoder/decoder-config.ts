@@ -2,6 +2,7 @@ import type { ModelConfig } from '../base-model.ts';
 import type { LinearLayer } from '../graph/linear.ts';
 import type { FeedForward } from '../graph/mixture.ts';
 import type { NormLayer } from '../graph/norm.ts';
+import type { RecurrentLayer } from '../graph/recurrent/recurrent-layer.ts';
 import type { RopeConfig } from './rope.ts';
 
 /**
@@ -37,14 +38,18 @@ export interface DecoderConfig extends ModelConfig {
  *
  *   x ← x + attentionOutputNorm(attention(attentionNorm(x)))
  *   x ← x + mlpOutputNorm(mlp(mlpNorm(x)))
+ *
+ * A recurrent layer stands in the place of attention, or beside it: then both results are added. A part that is absent is omitted with
+ * its sum.
  */
 export interface DecoderBlock {
   readonly path: string;
   readonly attentionNorm?: NormLayer;
-  readonly attention: AttentionLayer;
+  readonly attention?: AttentionLayer;
+  readonly recurrent?: RecurrentLayer;
   readonly attentionOutputNorm?: NormLayer;
   readonly mlpNorm?: NormLayer;
-  readonly mlp: FeedForward;
+  readonly mlp?: FeedForward;
   readonly mlpOutputNorm?: NormLayer;
   /** Whether both branches read x and are added together. Without a norm of its own, the feed-forward part reads `attentionNorm(x)`. */
   readonly parallel?: boolean;

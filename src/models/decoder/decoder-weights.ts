@@ -2,6 +2,7 @@ import type { AdaptableModule } from '../../ir/index.ts';
 import { linearWeights, type LinearLayer } from '../graph/linear.ts';
 import { expertModules, feedForwardLinears, feedForwardWeights, moduleOf } from '../graph/mixture.ts';
 import { normWeights } from '../graph/norm.ts';
+import { recurrentLinears, recurrentWeights } from '../graph/recurrent/recurrent-layer.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 
 /** Maps the name of every tensor in a checkpoint of this configuration to its shape, in the order of the computation. */
@@ -24,9 +25,10 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
 /** The modules that an adapter can target: the embeddings, all linear layers and the parameters of experts. The head is last. */
 export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   const { embedding, vocabSize, hiddenSize, learnedPositions, narrowEmbedding } = config;
-  const inner = config.blocks.flatMap(({ attention, mlp }) => [
-    ...[...attentionLinears(attention), ...feedForwardLinears(mlp)].map(moduleOf),
-    ...expertModules(mlp),
+  const inner = config.blocks.flatMap(({ attention, recurrent, mlp }) => [
+    ...(attention ? attentionLinears(attention) : []).map(moduleOf),
+    ...(recurrent ? recurrentLinears(recurrent) : []).map(moduleOf),
+    ...(mlp ? [...feedForwardLinears(mlp).map(moduleOf), ...expertModules(mlp)] : []),
   ]);
   const modules = narrowEmbedding
     ? [moduleOf(narrowEmbedding.widen), ...inner, moduleOf(narrowEmbedding.narrow)]
@@ -45,8 +47,8 @@ export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   ];
 }
 
-function blockWeights({ attention, mlp, ...block }: DecoderBlock): [string, number[]][] {
-  const { queryKeyNorm } = attention;
+function blockWeights({ attention, recurrent, mlp, ...block }: DecoderBlock): [string, number[]][] {
+  const queryKeyNorm = attention?.queryKeyNorm;
   const norms = [
     block.attentionNorm,
     queryKeyNorm?.query,
@@ -59,8 +61,9 @@ function blockWeights({ attention, mlp, ...block }: DecoderBlock): [string, numb
   ];
   return [
     ...norms.flatMap((norm) => (norm ? normWeights(norm) : [])),
-    ...attentionLinears(attention).flatMap(linearWeights),
-    ...feedForwardWeights(mlp),
+    ...(attention ? attentionLinears(attention).flatMap(linearWeights) : []),
+    ...(recurrent ? recurrentWeights(recurrent) : []),
+    ...(mlp ? feedForwardWeights(mlp) : []),
   ];
 }
 

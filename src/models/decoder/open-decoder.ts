@@ -4,6 +4,7 @@ import type { BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
 import { type Quantization, readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights, type WantedWeights } from '../select-weights.ts';
+import { stateShapes } from '../graph/recurrent/recurrent-layer.ts';
 import { listWeights } from '../weight-files.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { asClassifier, buildDecoderClassification, isClassifier } from './classifier.ts';
@@ -67,7 +68,7 @@ function isIgnored(name: string, { head }: DecoderConfig): boolean {
 }
 
 function lengthMatters({ blocks, maxPositions }: DecoderConfig): boolean {
-  return blocks.some(({ attention: { rope } }) => rope !== undefined && !isStatic(rope, maxPositions));
+  return blocks.some(({ attention }) => attention?.rope !== undefined && !isStatic(attention.rope, maxPositions));
 }
 
 /** The configuration without the list of blocks. */
@@ -89,5 +90,13 @@ function summaryOf(config: DecoderConfig): BaseModel['config'] {
     ...(lengthMatters(config) && { lengthMatters: true }),
     ...(config.recomputeLength !== undefined && { recomputeLength: config.recomputeLength }),
     tiedEmbeddings: config.head.weight !== undefined,
+    ...statesOf(config),
   };
+}
+
+/** What a hybrid keeps of a row besides, or instead of, keys and values in every layer. */
+function statesOf({ blocks }: DecoderConfig): Pick<BaseModel['config'], 'kvLayers' | 'states'> {
+  const states = blocks.flatMap(({ recurrent }) => (recurrent ? stateShapes(recurrent) : []));
+  const kvLayers = blocks.filter(({ attention }) => attention !== undefined).length;
+  return { ...(kvLayers !== blocks.length && { kvLayers }), ...(states.length > 0 && { states }) };
 }

@@ -4,15 +4,22 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { feedForward } from '../graph/mixture.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
+import { recur } from '../graph/recurrent/recurrent-layer.ts';
+import type { StateRows } from '../graph/recurrent/state-rows.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 import { scaled } from './scaling.ts';
 
 /** The attention of a graph. It differs between graphs of whole rows and graphs that continue rows. */
 export interface Attention {
-  /** The attention of one block before its output layer, with the heads side by side: f32 [tokens, hidden] → [tokens, heads·headDim]. */
+  /**
+   * The attention of one block before its output layer, with the heads side by side: f32 [tokens, hidden] → [tokens, heads·headDim].
+   * `index` counts the blocks with attention.
+   */
   attend(x: Value, layer: AttentionLayer, index: number): Value;
   /** i64 [tokens]: the position of each token in its row. */
   positions(): Value;
+  /** The rows for layers with a recurrent state. */
+  readonly states: StateRows;
 }
 
 interface Stack {
@@ -38,11 +45,16 @@ export interface StackInputs {
  */
 export function decoderStack(stack: Stack, { inputIds, rows }: StackInputs): Value {
   const { blocks } = stack.config;
-  return blocks.reduce(
-    (hidden, block, index) =>
-      blockOf(stack, hidden, { block, index, rows: index === blocks.length - 1 ? rows : undefined }),
-    embedded(stack, inputIds),
-  );
+  let [hidden, attentions] = [embedded(stack, inputIds), 0];
+  for (const [index, block] of blocks.entries()) {
+    hidden = blockOf(stack, hidden, {
+      block,
+      attentionIndex: attentions,
+      rows: index === blocks.length - 1 ? rows : undefined,
+    });
+    if (block.attention) attentions++;
+  }
+  return hidden;
 }
 
 function embedded({ builder, config, attention }: Stack, inputIds: Value): Value {
@@ -60,24 +72,52 @@ function embedded({ builder, config, attention }: Stack, inputIds: Value): Value
 
 interface BlockAt {
   readonly block: DecoderBlock;
-  readonly index: number;
+  /** The number of blocks with attention before this one. */
+  readonly attentionIndex: number;
   /** i64 [rows]: the tokens that the rest of the network computes */
   readonly rows: Value | undefined;
 }
 
-function blockOf({ builder, config, attention }: Stack, hidden: Value, { block, index, rows }: BlockAt): Value {
+function blockOf(stack: Stack, hidden: Value, { block, attentionIndex, rows }: BlockAt): Value {
+  const { builder, config } = stack;
   const tape = builder.tape(block.path);
   const normed = (x: Value, layer: NormLayer | undefined): Value => (layer ? norm(builder, x, layer) : x);
   const added = (to: Value, branch: Value): Value => tape.op('Add', [to, scaled(tape, branch, config.residualScale)]);
   const kept = (x: Value): Value => (rows ? tape.op('Gather', [x, rows]) : x);
   const input = normed(hidden, block.attentionNorm);
-  const mixed = kept(attention.attend(input, block.attention, index));
-  const attended = normed(linear(builder, mixed, block.attention.output), block.attentionOutputNorm);
-  const between = normed(added(kept(hidden), attended), block.sumNorms?.attention);
+  const mixed = mixedTokens(stack, input, { block, attentionIndex, kept });
+  const sumOf = (branch: Value): Value =>
+    normed(added(kept(hidden), normed(branch, block.attentionOutputNorm)), block.sumNorms?.attention);
+  const between = mixed ? sumOf(mixed) : kept(hidden);
+  if (block.mlp === undefined) return between;
   const mlpInput = (): Value => {
     if (block.parallel !== true) return normed(between, block.mlpNorm);
     return block.mlpNorm ? normed(kept(hidden), block.mlpNorm) : kept(input);
   };
   const sum = added(between, normed(feedForward(builder, mlpInput(), block.mlp), block.mlpOutputNorm));
   return normed(sum, block.sumNorms?.mlp);
+}
+
+interface Mixing extends Pick<BlockAt, 'block' | 'attentionIndex'> {
+  /** Selects the tokens that the rest of the network computes. */
+  kept(x: Value): Value;
+}
+
+/** What attention and the recurrent layer of a block give to each token, added if it has both; undefined if it has neither. */
+function mixedTokens(
+  { builder, attention }: Stack,
+  input: Value,
+  { block, attentionIndex, kept }: Mixing,
+): Value | undefined {
+  const branches: Value[] = [];
+  if (block.attention) {
+    const mixed = kept(attention.attend(input, block.attention, attentionIndex));
+    branches.push(linear(builder, mixed, block.attention.output));
+  }
+  if (block.recurrent) {
+    const mixed = kept(recur(builder, input, { layer: block.recurrent, rows: attention.states }));
+    branches.push(linear(builder, mixed, block.recurrent.output));
+  }
+  const [first, second] = branches;
+  return first && second ? builder.tape(block.path).op('Add', [first, second]) : first;
 }

@@ -23,7 +23,7 @@ export function divideExperts(
   tensors: ReadonlyMap<string, WeightRef>,
   { dir, config }: { readonly dir: string; readonly config: DecoderConfig },
 ): ReadonlyMap<string, WeightRef> {
-  const stacks = config.blocks.flatMap(({ mlp }) => stacksOf(mlp)).filter(({ name }) => tensors.has(name));
+  const stacks = config.blocks.flatMap(({ mlp }) => (mlp ? stacksOf(mlp) : [])).filter(({ name }) => tensors.has(name));
   if (stacks.length === 0) return tensors;
   const divided = new Map(tensors);
   const problems: string[] = [];

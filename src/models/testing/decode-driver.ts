@@ -19,6 +19,8 @@ export interface DriverOptions {
 export class DecodeDriver {
   readonly lengths: number[];
   readonly cache: readonly NativeMemory[];
+  /** The recurrent states of all slots, f32 [slots, ...shape] each. */
+  readonly states: readonly NativeMemory[];
   readonly session: Session;
   readonly #base: BaseModel;
   readonly #options: DriverOptions;
@@ -36,7 +38,11 @@ export class DecodeDriver {
     this.session = session;
     this.lengths = Array.from({ length: options.slots }, () => 0);
     const bytes = byteLength('float32', this.#cacheShape(options.slots));
-    this.cache = Array.from({ length: 2 * base.config.layers }, () => NativeMemory.allocate(bytes));
+    const { layers, kvLayers = layers, states = [] } = base.config;
+    this.cache = Array.from({ length: 2 * kvLayers }, () => NativeMemory.allocate(bytes));
+    this.states = states.map((shape) => NativeMemory.allocate(byteLength('float32', [options.slots, ...shape])));
+    // What lies there before a row begins must not matter.
+    for (const memory of this.states) memory.float32().fill(NaN);
   }
 
   /** Appends tokens to one slot. @returns the logits of each token, f32 [tokens.length, vocab] */
@@ -80,7 +86,7 @@ export class DecodeDriver {
 
   dispose(): void {
     this.session.dispose();
-    for (const memory of this.cache) memory.dispose();
+    for (const memory of [...this.cache, ...this.states]) memory.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -126,6 +132,13 @@ export class DecodeDriver {
       binding.bindInput(`past_key_values.${part}`, tensor);
       binding.bindOutput(`present.${part}`, tensor);
     });
+    for (const [index, dims] of (this.#base.config.states ?? []).entries()) {
+      const memory = this.states[index];
+      if (memory === undefined) continue;
+      using tensor = OrtTensor.over(memory, 'float32', [rows, ...dims], slot * byteLength('float32', dims));
+      binding.bindInput(`past_state.${index}`, tensor);
+      binding.bindOutput(`present_state.${index}`, tensor);
+    }
   }
 }
 

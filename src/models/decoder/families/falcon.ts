@@ -112,7 +112,7 @@ interface Parts {
   readonly fields: Fields;
   readonly shape: Shape;
   readonly rope: RopeConfig | undefined;
-  readonly activation: DecoderBlock['mlp']['activation'];
+  readonly activation: NonNullable<DecoderBlock['mlp']>['activation'];
 }
 
 function blockOf(path: string, parts: Parts): DecoderBlock {

@@ -67,7 +67,7 @@ describe('the families of decoders', () => {
       const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } = config;
       const sizes = [vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions];
       const { epsilon } = config.lastNorm ?? {};
-      const theta = config.blocks[0]?.attention.rope?.theta ?? NaN;
+      const theta = config.blocks[0]?.attention?.rope?.theta ?? NaN;
       expect([...sizes, epsilon, config.head.weight !== undefined, theta]).toEqual(expected);
       expect(config.blocks).toHaveLength(layers);
     },
@@ -89,7 +89,7 @@ describe('the families of decoders', () => {
 });
 
 const windowsOf = (json: Record<string, unknown>): (number | undefined)[] =>
-  parse({ num_hidden_layers: 4, ...json }).blocks.map(({ attention }) => attention.window);
+  parse({ num_hidden_layers: 4, ...json }).blocks.map(({ attention }) => attention?.window);
 
 const nowhere = [undefined, undefined, undefined, undefined];
 
@@ -139,15 +139,15 @@ describe('rotation', () => {
     };
     for (const spelling of [old, { rope_parameters }]) {
       const { blocks } = parse({ model_type: 'gemma3_text', num_hidden_layers: 6, ...spelling });
-      expect(blocks[0]?.attention.rope).toMatchObject({ theta: 20, scaling: { kind: 'none' } });
-      expect(blocks[5]?.attention.rope).toMatchObject({ theta: 500, scaling: { kind: 'linear', factor: 8 } });
+      expect(blocks[0]?.attention?.rope).toMatchObject({ theta: 20, scaling: { kind: 'none' } });
+      expect(blocks[5]?.attention?.rope).toMatchObject({ theta: 500, scaling: { kind: 'linear', factor: 8 } });
     }
   });
 
   it('leaves out every fourth layer of SmolLM3, or those that no_rope_layers marks with 0', () => {
     const turned = (json: Record<string, unknown>): boolean[] =>
       parse({ model_type: 'smollm3', num_hidden_layers: 4, ...json }).blocks.map(
-        ({ attention }) => attention.rope !== undefined,
+        ({ attention }) => attention?.rope !== undefined,
       );
     expect(turned({})).toEqual([true, true, true, false]);
     expect(turned({ no_rope_layers: [0, 1, 0, 1] })).toEqual([false, true, false, true]);
@@ -157,7 +157,7 @@ describe('rotation', () => {
     const rope_scaling = { type, short_factor: [1, 1, 1], long_factor: [2, 3, 4] };
     const sizes = { hidden_size: 32, num_attention_heads: 4, partial_rotary_factor: 0.75 };
     const config = parse({ model_type: 'phi3', ...sizes, rope_scaling, original_max_position_embeddings: 64 });
-    expect(config.blocks[0]?.attention.rope).toMatchObject({
+    expect(config.blocks[0]?.attention?.rope).toMatchObject({
       dims: 6,
       scaling: { kind: 'longrope', originalLength: 64, longFactors: [2, 3, 4] },
     });

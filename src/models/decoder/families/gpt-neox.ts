@@ -82,7 +82,7 @@ export const gptNeox: DecoderFamily = {
 interface Parts {
   readonly sizes: Sizes;
   readonly rope: RopeConfig;
-  readonly activation: DecoderBlock['mlp']['activation'];
+  readonly activation: NonNullable<DecoderBlock['mlp']>['activation'];
   readonly bias: boolean;
   readonly parallel: boolean;
 }

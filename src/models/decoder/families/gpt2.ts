@@ -70,7 +70,7 @@ function headOf({ n_embd: width, vocab_size: out, tie_word_embeddings: tied }: F
 interface Place {
   readonly index: number;
   readonly headDim: number;
-  readonly activation: DecoderBlock['mlp']['activation'];
+  readonly activation: NonNullable<DecoderBlock['mlp']>['activation'];
 }
 
 function blockOf(fields: Fields, { index, headDim, activation }: Place): DecoderBlock {

@@ -15,6 +15,7 @@ import { gpt2 } from './gpt2.ts';
 import { granite } from './granite.ts';
 import { graniteMoe } from './granite-moe.ts';
 import { hunyuan } from './hunyuan.ts';
+import { lfm2 } from './lfm2.ts';
 import { llama } from './llama.ts';
 import { ministral } from './ministral.ts';
 import { ministral3 } from './ministral3.ts';
@@ -55,6 +56,7 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   granite,
   graniteMoe,
   hunyuan,
+  lfm2,
   llama,
   ministral,
   ministral3,

@@ -3,6 +3,7 @@ import type { LinearLayer } from '../../graph/linear.ts';
 import type { FeedForward } from '../../graph/mixture.ts';
 import type { MlpLayer } from '../../graph/mlp.ts';
 import type { NormLayer } from '../../graph/norm.ts';
+import type { RecurrentLayer } from '../../graph/recurrent/recurrent-layer.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections, QueryKeyNorm } from '../decoder-config.ts';
 import { changingLength, type RopeConfig } from '../rope.ts';
 import type { Sizes } from './fields.ts';
@@ -41,6 +42,10 @@ export interface LlamaLike {
   readonly recomputes?: boolean;
   /** The feed-forward part of a block, if it is not Llama's; undefined: Llama's. @param block  the path of the block */
   readonly feedForward?: (index: number, block: string) => FeedForward | undefined;
+  /** The recurrent layer that stands in the place of the attention of a block. @param block  the path of the block */
+  readonly recurrent?: (index: number, block: string) => RecurrentLayer | undefined;
+  /** The name of the output layer of attention. Default: `o_proj`. */
+  readonly outputName?: string;
   /** Whether queries, keys and values share one matrix, and gate and up another; or only the latter. */
   readonly packed?: boolean | 'gate-up';
   /** Default: 1 / sqrt(headDim). */
@@ -130,10 +135,11 @@ function blockOf(options: LlamaLike, index: number): DecoderBlock {
     ...options.normNames,
   };
   const behind = norms === 'behind' || norms === 'both';
+  const recurrent = options.recurrent?.(index, path);
   return {
     path,
     ...(norms !== 'behind' && { attentionNorm: norm(names.attention) }),
-    attention: attentionOf(options, path, index),
+    ...(recurrent ? { recurrent } : { attention: attentionOf(options, path, index) }),
     ...(behind && { attentionOutputNorm: norm(names.attentionOutput) }),
     ...((norms === 'before' || norms === 'both') && { mlpNorm: norm(names.mlp) }),
     mlp: options.feedForward?.(index, path) ?? mlpOf(options, `${path}.mlp`),
@@ -171,7 +177,12 @@ function attentionOf(options: LlamaLike, block: string, index: number): Attentio
   return {
     path,
     projections: projectionsOf(options, path),
-    output: { path: `${path}.o_proj`, in: heads * headDim, out: hiddenSize, bias: biases?.output ?? false },
+    output: {
+      path: `${path}.${options.outputName ?? 'o_proj'}`,
+      in: heads * headDim,
+      out: hiddenSize,
+      bias: biases?.output ?? false,
+    },
     ...(queryKeyNorm && { queryKeyNorm }),
     ...(rope && { rope }),
     scale,

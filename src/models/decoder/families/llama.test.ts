@@ -19,7 +19,7 @@ function parse(changes: Record<string, unknown>): DecoderConfig {
   return familyOf(json, 'config.json').parse(json, 'config.json');
 }
 
-const ropeOf = (changes: Record<string, unknown>): unknown => parse(changes).blocks[0]?.attention.rope;
+const ropeOf = (changes: Record<string, unknown>): unknown => parse(changes).blocks[0]?.attention?.rope;
 
 describe("a Llama's config.json", () => {
   it('fills in what the family leaves out', () => {

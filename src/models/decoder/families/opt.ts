@@ -102,7 +102,7 @@ function embeddingOf(fields: Fields): Pick<DecoderConfig, 'embedding' | 'narrowE
 interface Parts {
   readonly fields: Fields;
   readonly headDim: number;
-  readonly activation: DecoderBlock['mlp']['activation'];
+  readonly activation: NonNullable<DecoderBlock['mlp']>['activation'];
 }
 
 function blockOf(path: string, { fields, headDim, activation }: Parts): DecoderBlock {

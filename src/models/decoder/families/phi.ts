@@ -65,7 +65,7 @@ export const phi: DecoderFamily = {
 interface Parts {
   readonly sizes: Sizes;
   readonly rope: RopeConfig;
-  readonly activation: DecoderBlock['mlp']['activation'];
+  readonly activation: NonNullable<DecoderBlock['mlp']>['activation'];
   /** Whether each head of queries and keys is normalized. */
   readonly normed: boolean;
 }
