@@ -2,6 +2,7 @@ import { decodeModel, encodeModel, runPasses, type Model } from '../ir/index.ts'
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
+import { decodeWeights } from './decode-weights.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
 
 export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {
@@ -64,12 +65,14 @@ export async function openGraph(model: Model, options: OpenGraphOptions): Promis
 
 /** @throws EspalierError the errors of `createSession` */
 export async function openPreparedGraph(
-  { bytes, externalDataFolder }: PreparedGraph,
+  { bytes, externalDataFolder, decoded }: PreparedGraph,
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
   const fitting = provider === 'webgpu' ? forWebGpu(bytes) : bytes;
-  return new OpenGraph(await environment.createSession(fitting, { ...sessionOptions(session), externalDataFolder }));
+  using weights = await decodeWeights(decoded, externalDataFolder);
+  const options = { ...sessionOptions(session), externalDataFolder, initializers: weights.tensors };
+  return new OpenGraph(await environment.createSession(fitting, options));
 }
 
 /** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */

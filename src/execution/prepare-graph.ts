@@ -1,10 +1,20 @@
-import { encodeModel, followLinks, runPasses, type Model, type Pass } from '../ir/index.ts';
+import {
+  encodeModel,
+  type ExternalConstant,
+  followLinks,
+  type Graph,
+  runPasses,
+  type Model,
+  type Pass,
+} from '../ir/index.ts';
 
 /** A graph in the form that ONNX Runtime loads. Any number of sessions can be created from it. */
 export interface PreparedGraph {
   readonly bytes: Uint8Array;
   /** The folder to which the locations of its weights are relative. ONNX Runtime needs it. */
   readonly externalDataFolder: string;
+  /** The weights that are decoded for each session, by their names in the graph. */
+  readonly decoded: ReadonlyMap<string, ExternalConstant>;
 }
 
 export interface PrepareOptions {
@@ -26,5 +36,13 @@ export async function prepareGraph(model: Model, options: PrepareOptions): Promi
   const { modified } = runPasses(model, passes);
   const externalDataFolder = await followLinks(model, baseDir);
   const isAsRead = !modified && externalDataFolder === baseDir;
-  return { bytes: isAsRead && file !== undefined ? file : encodeModel(model), externalDataFolder };
+  const bytes = isAsRead && file !== undefined ? file : encodeModel(model);
+  return { bytes, externalDataFolder, decoded: new Map(decodedIn(model.graph)) };
+}
+
+function decodedIn(graph: Graph): [name: string, constant: ExternalConstant][] {
+  const own = [...graph.initializers].flatMap(([name, { constant }]): [string, ExternalConstant][] =>
+    constant?.kind === 'external' && constant.decoding !== undefined ? [[name, constant]] : [],
+  );
+  return [...own, ...graph.nodes.flatMap((node) => node.subgraphs.flatMap(decodedIn))];
 }

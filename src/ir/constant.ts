@@ -1,4 +1,4 @@
-import type { DataType, TensorData } from '../tensor/index.ts';
+import type { DataType, Decoding, TensorData } from '../tensor/index.ts';
 
 /** Further content of a tensor in a file, kept so that it can be written back. */
 export interface Carried {
@@ -29,6 +29,8 @@ export interface ExternalConstant extends Carried {
    * operator put the link there. A graph of another tool could name any link, and must not.
    */
   readonly mayBeLink?: boolean;
+  /** How the elements follow from the bytes at this place, where they are not the bytes themselves. ONNX files cannot say it. */
+  readonly decoding?: Decoding;
   /** Keys of ONNX's external data other than location, offset and length, such as "checksum". */
   readonly extra?: readonly (readonly [key: string, value: string])[];
 }

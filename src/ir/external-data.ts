@@ -6,7 +6,7 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep, win32 } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import type { TensorData } from '../tensor/index.ts';
+import { type BytePlace, decodeTensor, placesOf, type TensorData, withPlaces } from '../tensor/index.ts';
 import type { ConstantData, ExternalConstant } from './constant.ts';
 import type { Graph, Value } from './graph.ts';
 import type { Model } from './model.ts';
@@ -51,7 +51,7 @@ async function findFile(
   return { path, size: file.size };
 }
 
-function assertWithin({ location, offset, length }: ExternalConstant, size: number): void {
+function assertWithin({ location, offset, length }: BytePlace, size: number): void {
   if (offset + length <= size) return;
   throw refused(location, `bytes ${offset} to ${offset + length} are named and the file has ${size}`);
 }
@@ -82,25 +82,41 @@ function isInside(folder: string, path: string): boolean {
 export async function followLinks(model: Model, folder: string): Promise<string> {
   const root = await realpath(folder);
   const values = [model.graph, ...model.functions.map((fn) => fn.graph)].flatMap(initializersOf);
-  const found: { readonly value: Value; readonly constant: ExternalConstant; readonly path: string }[] = [];
+  const found: Found[] = [];
   // WHY by file: a model has hundreds of tensors in a few files.
   const files = new Map<string, { readonly path: string; readonly size: number }>();
   for (const value of values) {
     const { constant } = value;
     if (constant?.kind !== 'external') continue;
-    const key = `${constant.mayBeLink === true} ${constant.location}`;
-    const file = files.get(key) ?? (await findFile(root, constant));
-    files.set(key, file);
-    assertWithin(constant, file.size);
-    found.push({ value, constant, path: file.path });
+    const paths = new Map<string, string>();
+    for (const place of [constant, ...placesOf(constant)]) {
+      const key = `${constant.mayBeLink === true} ${place.location}`;
+      const file = files.get(key) ?? (await findFile(root, { ...constant, ...place }));
+      files.set(key, file);
+      assertWithin(place, file.size);
+      paths.set(place.location, file.path);
+    }
+    found.push({ value, constant, paths });
   }
-  const paths = found.map(({ path }) => path);
-  if (paths.every((path) => isInside(root, path))) return folder;
-  const common = commonFolder(paths);
-  for (const { value, constant, path } of found) {
-    value.constant = { ...constant, location: relative(common, path).replaceAll(sep, '/') };
+  const all = [...files.values()].map(({ path }) => path);
+  if (all.every((path) => isInside(root, path))) return folder;
+  const common = commonFolder(all);
+  for (const { value, constant, paths } of found) {
+    const moved = <P extends BytePlace>(place: P): P => {
+      const path = paths.get(place.location) ?? '';
+      return { ...place, location: relative(common, path).replaceAll(sep, '/') };
+    };
+    const { decoding } = constant;
+    value.constant = { ...moved(constant), ...(decoding && { decoding: withPlaces(decoding, moved) }) };
   }
   return common;
+}
+
+interface Found {
+  readonly value: Value;
+  readonly constant: ExternalConstant;
+  /** The real paths of its files, by location. */
+  readonly paths: ReadonlyMap<string, string>;
 }
 
 /** The deepest folder that holds all files. */
@@ -142,15 +158,19 @@ export function externalLocations(model: Model): string[] {
 export async function readConstant(constant: ConstantData, folder: string): Promise<TensorData> {
   if (constant.kind === 'inline') return constant.tensor;
   if (constant.kind === 'opaque') throw refused(constant.name ?? 'the tensor', 'its element type cannot be read');
-  const file = await open(await resolveExternalData(folder, constant));
-  try {
-    const bytes = new Uint8Array(constant.length);
-    const { bytesRead } = await file.read(bytes, 0, constant.length, constant.offset);
-    if (bytesRead !== constant.length) throw refused(constant.location, 'it ended while it was read');
-    return { dtype: constant.dtype, shape: constant.shape, bytes };
-  } finally {
-    await file.close();
-  }
+  const { dtype, shape, decoding } = constant;
+  const read = (place: BytePlace): Promise<Uint8Array> => readExternal(folder, { ...constant, ...place });
+  const bytes = decoding ? await decodeTensor({ ...constant, decoding }, read) : await read(constant);
+  return { dtype, shape, bytes };
+}
+
+/** Reads the bytes at the place of a constant, as they lie in the file. @throws EspalierError IR_EXTERNAL_DATA */
+export async function readExternal(folder: string, constant: ExternalConstant): Promise<Uint8Array> {
+  await using file = await open(await resolveExternalData(folder, constant));
+  const bytes = new Uint8Array(constant.length);
+  const { bytesRead } = await file.read(bytes, 0, constant.length, constant.offset);
+  if (bytesRead !== constant.length) throw refused(constant.location, 'it ended while it was read');
+  return bytes;
 }
 
 /** All constants of a graph and its subgraphs: initializers and tensor attributes. */

@@ -42,6 +42,7 @@ export {
   externalLocations,
   followLinks,
   readConstant,
+  readExternal,
   resolveExternalData,
 } from './external-data.ts';
 export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';

@@ -1,5 +1,6 @@
 import { EspalierError, nearest } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
+import { bitsAndBytesWeight } from './quantized/foreign/bits-and-bytes.ts';
 import {
   compressedWeight,
   groupedWeight,
@@ -147,6 +148,8 @@ function find(matrix: QuantizableMatrix, { listed, small, quantization }: Search
       return groupedWeight({ matrix, listed, small }, quantization);
     case 'compressed-tensors':
       return compressedWeight({ matrix, listed, small }, quantization);
+    case 'bitsandbytes':
+      return bitsAndBytesWeight({ matrix, listed, small }, quantization);
     case 'fp8':
       return float8Weight(matrix, listed, quantization);
     case 'blocks':

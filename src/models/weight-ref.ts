@@ -1,4 +1,4 @@
-import type { DataType } from '../tensor/index.ts';
+import type { DataType, Decoding } from '../tensor/index.ts';
 import type { QuantizationConfig } from './quantized/quantization-config.ts';
 
 /** The place of one weight in the files of the checkpoint. */
@@ -11,6 +11,8 @@ export interface WeightRef {
   readonly length: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
+  /** How the elements follow from the bytes, where `dtype` and `shape` are those of the result and not of the bytes. */
+  readonly decoding?: Decoding;
   /** How the bytes of a quantized weight are interpreted. Absent for floats. */
   readonly quantized?: QuantizedWeight;
 }
@@ -47,7 +49,19 @@ export type QuantizedWeight =
       readonly scales: WeightRef;
     }
   | GroupedWeight
-  | Float8Weight;
+  | Float8Weight
+  | DecodedWeight;
+
+/** A matrix f32 [rows, columns] that no operator reads as it lies. It is decoded whenever a graph is opened; its place has a `decoding`. */
+export interface DecodedWeight {
+  readonly kind: 'decoded';
+  readonly rows: number;
+  readonly columns: number;
+  /** In the file, factors not counted. */
+  readonly bits: number;
+  /** Tensors of f32 in which a number that is not finite would make others so. */
+  readonly floats: readonly WeightRef[];
+}
 
 /**
  * A matrix of floats of 8 bits (E4M3) in rectangles that share a scale:

@@ -120,9 +120,10 @@ export class Environment {
     }
   }
 
-  #sessionOf(native: Pointer, { provider, profilePrefix }: ResolvedOptions): Session {
+  #sessionOf(native: Pointer, { provider, profilePrefix, initializers = new Map() }: ResolvedOptions): Session {
     try {
-      return new Session(native, this, { profiling: profilePrefix !== undefined, provider });
+      const facts = { profiling: profilePrefix !== undefined, provider, initializers: [...initializers.values()] };
+      return new Session(native, this, facts);
     } catch (error) {
       // WHY: the environment may have been disposed while the model was loaded.
       ort().api.ReleaseSession(native);

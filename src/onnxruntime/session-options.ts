@@ -1,6 +1,8 @@
 import { EspalierError } from '../core/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from '../native/index.ts';
+import { textArray } from './ffi/text-array.ts';
+import { NativeMemory, pointer, type Pointer } from '../native/index.ts';
+import type { OrtTensor } from './ort-tensor.ts';
 import { appendProvider, type ExecutionProvider, type ProviderOptions } from './provider.ts';
 
 export interface SessionOptions {
@@ -12,6 +14,8 @@ export interface SessionOptions {
   readonly recordsAssignment?: boolean;
   /** Folder of the model's external weights. Default: the model has none. */
   readonly externalDataFolder?: string;
+  /** The data of external weights that lie in no file, by their names in the model. The session keeps them alive. */
+  readonly initializers?: ReadonlyMap<string, OrtTensor>;
   /** The level of ONNX Runtime's graph optimizations. Default: all. */
   readonly optimization?: Optimization;
   /** Names of ONNX Runtime's graph optimizations to disable. */
@@ -48,11 +52,20 @@ export function createSessionOptions(options: SessionOptions): Pointer {
     if (options.arena === false) api.DisableCpuMemArena(native);
     if (options.profilePrefix !== undefined) api.EnableProfiling(native, options.profilePrefix);
     for (const [key, value] of Object.entries(configOf(options))) api.AddSessionConfigEntry(native, key, value);
+    if (options.initializers !== undefined && options.initializers.size > 0)
+      giveInitializers(native, options.initializers);
     return native;
   } catch (error) {
     api.ReleaseSessionOptions(native);
     throw error;
   }
+}
+
+function giveInitializers(native: Pointer, initializers: ReadonlyMap<string, OrtTensor>): void {
+  using names = textArray([...initializers.keys()]);
+  using values = NativeMemory.allocate(8 * initializers.size);
+  values.bigInt64().set(Array.from(initializers.values(), (tensor) => BigInt.asIntN(64, tensor[pointer])));
+  ort().api.AddExternalInitializers(native, names.start, values[pointer], initializers.size);
 }
 
 function configOf(options: SessionOptions): Record<string, string> {

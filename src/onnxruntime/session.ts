@@ -5,6 +5,7 @@ import { ort, receive } from './ffi/ort.ts';
 import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import { readPointers, readText, receiveText } from './ffi/read-native.ts';
 import { IoBinding } from './io-binding.ts';
+import type { OrtTensor } from './ort-tensor.ts';
 import { runBinding, type RunOptions } from './run-binding.ts';
 import { providerOf, type ExecutionProvider } from './provider.ts';
 import { readInputs, readOutputs, type ValueInfo } from './value-info.ts';
@@ -19,6 +20,8 @@ export interface SessionParent {
 export interface SessionFacts {
   readonly profiling: boolean;
   readonly provider: ExecutionProvider;
+  /** Weights that the session reads where they lie. */
+  readonly initializers?: readonly OrtTensor[];
 }
 
 const noInputs: ReadonlySet<string> = new Set();
@@ -44,7 +47,7 @@ export class Session {
   #profiling: boolean;
 
   /** Use `environment.createSession()`. Takes ownership of `native`. */
-  constructor(native: Pointer, environment: SessionParent, { profiling, provider }: SessionFacts) {
+  constructor(native: Pointer, environment: SessionParent, { profiling, provider, initializers = [] }: SessionFacts) {
     this[pointer] = native;
     this.provider = provider;
     this.inputs = readInputs(native);
@@ -57,7 +60,10 @@ export class Session {
       this.#heap?.release();
       ort().api.ReleaseSession(native);
     };
-    this[handle] = new NativeHandle('session', () => (lane ? lane.soon(release) : release()), [environment[handle]]);
+    this[handle] = new NativeHandle('session', () => (lane ? lane.soon(release) : release()), [
+      environment[handle],
+      ...initializers.map((tensor) => tensor[handle]),
+    ]);
   }
 
   /** The names of the inputs that the session reads on its device. */

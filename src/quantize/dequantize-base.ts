@@ -15,7 +15,7 @@ import { WeightReader } from './weight-reader.ts';
 /** Reads a weight as floats. A quantized weight is returned as f32 [rows, columns], whatever its shape in the checkpoint. */
 export async function readDequantized(reader: WeightReader, ref: WeightRef): Promise<Float32Array> {
   const { quantized } = ref;
-  if (quantized === undefined) return reader.floats(ref);
+  if (quantized === undefined || quantized.kind === 'decoded') return reader.floats(ref);
   if (quantized.kind === 'float8') {
     const scales = await reader.floats(quantized.scales);
     return dequantizeFloat8(quantized, { packed: await reader.bytes(ref), scales });

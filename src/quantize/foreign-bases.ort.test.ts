@@ -9,7 +9,16 @@ import { scoreRows } from '../models/testing/scoring-driver.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, writeSafetensors, zerosOf, type TensorData } from '../tensor/index.ts';
 import { dequantizeBase } from './dequantize-base.ts';
-import { awq, compressed, float8, gptq, writeForeignBase, type ForeignKind } from './testing/foreign-base.ts';
+import {
+  awq,
+  bitsAndBytes,
+  bitsAndBytes8,
+  compressed,
+  float8,
+  gptq,
+  writeForeignBase,
+  type ForeignKind,
+} from './testing/foreign-base.ts';
 
 let environment: Environment;
 let folder: string;
@@ -33,6 +42,10 @@ const kinds: readonly { readonly what: string; readonly kind: ForeignKind; reado
   { what: 'GPTQ, groups of 8', kind: gptq({ group: 8 }), product: 'Gemm' },
   { what: 'FP8, one scale', kind: float8(null), product: 'Gemm' },
   { what: 'FP8, rectangles that do not divide the matrix', kind: float8([48, 40]), product: 'Gemm' },
+  { what: 'bitsandbytes, NF4', kind: bitsAndBytes({ dtype: 'bfloat16' }), product: 'Gemm' },
+  { what: 'bitsandbytes, NF4 with nested factors', kind: bitsAndBytes({ nested: true }), product: 'Gemm' },
+  { what: 'bitsandbytes, FP4', kind: bitsAndBytes({ type: 'fp4' }), product: 'Gemm' },
+  { what: 'bitsandbytes, 8 bits', kind: bitsAndBytes8(), product: 'Gemm' },
   { what: 'AWQ', kind: awq(), product: 'MatMulNBits' },
   { what: 'packed, 4 bits', kind: compressed(), product: 'MatMulNBits' },
   { what: 'packed, 4 bits, zero points', kind: compressed({ symmetric: false }), product: 'MatMulNBits' },
@@ -184,6 +197,46 @@ describe('a checkpoint of another tool', () => {
       (t) => t.set(`${path}.input_scale`, zerosOf('float32', [1])),
       /input_scale is unexpected/,
     ],
+    [
+      'lacks the factors of its codes',
+      bitsAndBytes(),
+      (t) => t.delete(`${path}.weight.absmax`),
+      /has no .*weight\.absmax/,
+    ],
+    [
+      'has factors of another type than it says',
+      bitsAndBytes({ nested: true }),
+      (t) => t.set(`${path}.weight.absmax`, zerosOf('float32', [96])),
+      /expected uint8 \[96\]/,
+    ],
+    [
+      'has codes of another matrix',
+      bitsAndBytes(),
+      (t) => t.set(`${path}.weight`, zerosOf('uint8', [3071, 1])),
+      /has 3071 bytes, expected 3072/,
+    ],
+    [
+      'says another shape',
+      bitsAndBytes(),
+      (t) => {
+        const said = { quant_type: 'nf4', blocksize: 64, dtype: 'float32', shape: [64, 96] };
+        const json = Buffer.from(JSON.stringify(said));
+        t.set(`${path}.weight.quant_state.bitsandbytes__nf4`, tensorOf('uint8', [json.length], Uint8Array.from(json)));
+      },
+      /says \[64, 96\], expected \[96, 64\]/,
+    ],
+    [
+      'says of its codes what is no JSON',
+      bitsAndBytes(),
+      (t) => t.set(`${path}.weight.quant_state.bitsandbytes__nf4`, zerosOf('uint8', [9])),
+      /it is no JSON/,
+    ],
+    [
+      'lies in columns of tiles',
+      bitsAndBytes8(),
+      (t) => t.set(`${path}.weight_format`, tensorOf('uint8', [], [1])),
+      /weight_format is not 0/,
+    ],
     ['has no scales for its floats', float8([48, 40]), (t) => t.delete(scaled), /has no .*weight_scale_inv/],
     [
       'has scales of other rectangles',
@@ -218,6 +271,8 @@ describe('a checkpoint of another tool', () => {
       { config_groups: { a: { weights: { num_bits: 2, type: 'int' } } } },
     ],
     ['scale_fmt', float8(null), { scale_fmt: 'ue8m0' }],
+    ['load_in_4bit', bitsAndBytes(), { load_in_4bit: false }],
+    ['llm_int8_has_fp16_weight', bitsAndBytes8(), { llm_int8_has_fp16_weight: true }],
   ])('is refused for what it says of %s', async (field, kind, change) => {
     const dir = await copied(kind);
     const file = join(dir, 'config.json');
@@ -226,6 +281,14 @@ describe('a checkpoint of another tool', () => {
     const opened = openBaseModel(dir);
     await expect(opened).rejects.toMatchObject({ code: 'MODEL_FEATURE_UNSUPPORTED' });
     await expect(opened).rejects.toThrow(`quantization_config.${field}`);
+  });
+
+  it('is refused when a factor of bitsandbytes is infinite', async () => {
+    const dir = await changed(bitsAndBytes(), (tensors) => {
+      tensors.set(`${path}.weight.absmax`, tensorOf('float32', [96], new Float32Array(96).fill(Infinity)));
+    });
+    const verified = verifyWeights(await openBaseModel(dir));
+    await expect(verified).rejects.toThrow(/up_proj\.weight\.absmax/);
   });
 
   it('is refused when a float of 8 bits is NaN', async () => {

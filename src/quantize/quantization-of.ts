@@ -19,7 +19,7 @@ export function quantizationOf(base: BaseModel): Omit<QuantizeOptions, 'signal' 
     blockSize: blocks[0]?.blockSize ?? 32,
     activations:
       blocks[0]?.activations ??
-      (found.some(({ kind }) => kind === 'grouped' || kind === 'float8') ? 'float32' : 'int8'),
+      (found.some(({ kind }) => kind === 'grouped' || kind === 'float8' || kind === 'decoded') ? 'float32' : 'int8'),
     keep: kept.map((name) => name.replace(/\.weight$/, '')),
   };
 }

@@ -91,7 +91,7 @@ async function reference(name: string, x: Float32Array): Promise<number[]> {
   const base = bases.get(name) ?? never();
   const ref = base.weights.get(`${path}.weight`) ?? never();
   const quantized = ref.quantized ?? never();
-  if (quantized.kind === 'grouped' || quantized.kind === 'float8') throw new Error('Espalier writes no such matrix');
+  if (quantized.kind !== 'blocks' && quantized.kind !== 'int8') throw new Error('Espalier writes no such matrix');
   await using reader = new WeightReader(base);
   const zeroPoints = quantized.kind === 'blocks' ? quantized.zeroPoints : undefined;
   const matrix = dequantizeRows(quantized, {

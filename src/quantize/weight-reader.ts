@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import type { BaseModel, WeightRef } from '../models/index.ts';
-import { elementCount, elementSize, toFloat32 } from '../tensor/index.ts';
+import { byteLength, decodeTensor, elementCount, elementSize, toFloat32, type BytePlace } from '../tensor/index.ts';
 
 /** Reads parts of a base's weights. The files that it has opened stay open until it is disposed. */
 export class WeightReader implements AsyncDisposable {
@@ -14,13 +14,20 @@ export class WeightReader implements AsyncDisposable {
   }
 
   /** @throws EspalierError MODEL_WEIGHTS_MISMATCH if the file has become shorter since it was opened */
-  async bytes(ref: WeightRef, start = 0, length = ref.length): Promise<Uint8Array> {
+  async bytes(ref: WeightRef, start = 0, length = byteLength(ref.dtype, ref.shape) - start): Promise<Uint8Array> {
+    const { name, decoding } = ref;
+    if (decoding === undefined) return this.#stored({ ...ref, offset: ref.offset + start, length }, name);
+    return decodeTensor({ ...ref, decoding }, (place) => this.#stored(place, name), { start, length });
+  }
+
+  async #stored(ref: BytePlace, name: string): Promise<Uint8Array> {
+    const { length } = ref;
     const file = await this.#open(ref.location);
     const bytes = Buffer.allocUnsafeSlow(length);
     for (let done = 0; done < length;) {
-      const { bytesRead } = await file.read(bytes, done, length - done, ref.offset + start + done);
+      const { bytesRead } = await file.read(bytes, done, length - done, ref.offset + done);
       if (bytesRead === 0) {
-        const problems = `${ref.location} ends within ${ref.name}`;
+        const problems = `${ref.location} ends within ${name}`;
         throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir: this.#base.dir, problems });
       }
       done += bytesRead;

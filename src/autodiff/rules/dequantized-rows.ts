@@ -71,9 +71,11 @@ function retypedConstant(constant: ConstantData, dtype: DataType, shape: readonl
     const { bytes } = constant.tensor;
     return bytes.length === byteLength(dtype, shape) ? { kind: 'inline', tensor: { dtype, shape, bytes } } : undefined;
   }
-  if (constant.kind !== 'external' || constant.length !== byteLength(dtype, shape)) return undefined;
-  const { location, offset, length, mayBeLink = false } = constant;
-  return { kind: 'external', location, offset, length, dtype, shape, mayBeLink };
+  if (constant.kind !== 'external' || byteLength(constant.dtype, constant.shape) !== byteLength(dtype, shape)) {
+    return undefined;
+  }
+  const { location, offset, length, mayBeLink = false, decoding } = constant;
+  return { kind: 'external', location, offset, length, dtype, shape, mayBeLink, ...(decoding && { decoding }) };
 }
 
 /** Dequantizes with float arithmetic: for older operator sets, and for zero points that are floats or end within a byte. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBaseModel } from '../../models/index.ts';
 import { dequantizeBase } from '../../quantize/index.ts';
-import { awq, compressed, float8, gptq, writeForeignBase } from '../../quantize/testing/foreign-base.ts';
+import { awq, bitsAndBytes, compressed, float8, gptq, writeForeignBase } from '../../quantize/testing/foreign-base.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 
 let folder: string;
@@ -26,6 +26,7 @@ async function losses(base: string): Promise<number[]> {
 it.each([
   { what: 'GPTQ', kind: gptq() },
   { what: 'AWQ', kind: awq() },
+  { what: 'NF4', kind: bitsAndBytes({ nested: true, dtype: 'bfloat16' }) },
   { what: 'FP8', kind: float8([48, 40]) },
   { what: 'compressed-tensors', kind: compressed({ symmetric: false }) },
   { what: 'GPTQ, columns in another order', kind: gptq({ isOrdered: false }) },

@@ -1,5 +1,5 @@
-import type { ConstantData } from '../constant.ts';
-import { dataTypeNumber } from '../../tensor/index.ts';
+import type { ConstantData, ExternalConstant } from '../constant.ts';
+import { byteLength, dataTypeNumber } from '../../tensor/index.ts';
 import {
   sparseTensorSchema,
   tensorNameSchema,
@@ -27,11 +27,17 @@ export function writeTensor(constant: ConstantData, name: string | undefined): U
     message.dims = constant.shape.map(BigInt);
     message.dataType = dataTypeNumber(constant.dtype);
     message.dataLocation = external;
-    const { location, offset, length, extra = [] } = constant;
+    const { extra = [] } = constant;
+    const { location, offset, length } = constant.decoding === undefined ? constant : nowhere(constant);
     const entries = [['location', location], ['offset', `${offset}`], ['length', `${length}`], ...extra] as const;
     message.externalData = entries.map(([key, value]) => stringEntry(key, value));
   }
   return writeMessage(tensorSchema, message);
+}
+
+/** A decoded tensor lies in no file. Whoever loads the model is given its data; a session without it finds no such file. */
+function nowhere({ dtype, shape }: ExternalConstant): Pick<ExternalConstant, 'location' | 'offset' | 'length'> {
+  return { location: 'decoded', offset: 0, length: byteLength(dtype, shape) };
 }
 
 /** Writes a kept message under its current name. All other fields pass as unknown bytes. */

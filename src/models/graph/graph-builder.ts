@@ -74,11 +74,11 @@ export class GraphBuilder {
 
   /** Returns the bytes of a quantized weight, of its scales or of its zero points, in the shape that an operator needs. */
   bytesOf(ref: WeightRef | string, shape: readonly number[]): Value {
-    const { name, location, offset, length, dtype } = typeof ref === 'string' ? this.ref(ref) : ref;
+    const { name, location, offset, length, dtype, decoding } = typeof ref === 'string' ? this.ref(ref) : ref;
     const known = this.graph.value(`${name}[${shape.join('x')}]`);
     if (known !== undefined) return known;
-    const constant = { kind: 'external', location, offset, length, dtype, shape, mayBeLink: true } as const;
-    return this.graph.addInitializer(`${name}[${shape.join('x')}]`, constant);
+    const place = { location, offset, length, dtype, shape, mayBeLink: true, ...(decoding && { decoding }) };
+    return this.graph.addInitializer(`${name}[${shape.join('x')}]`, { kind: 'external', ...place });
   }
 
   #isInput(name: string): boolean {
@@ -96,16 +96,9 @@ export class GraphBuilder {
   }
 
   #initializer(name: string): Value {
-    const { location, offset, length, dtype, shape } = this.ref(name);
-    return this.graph.addInitializer(name, {
-      kind: 'external',
-      location,
-      offset,
-      length,
-      dtype,
-      shape,
-      mayBeLink: true,
-    });
+    const { location, offset, length, dtype, shape, decoding } = this.ref(name);
+    const place = { location, offset, length, dtype, shape, mayBeLink: true, ...(decoding && { decoding }) };
+    return this.graph.addInitializer(name, { kind: 'external', ...place });
   }
 
   /** The place of a weight in the files. */

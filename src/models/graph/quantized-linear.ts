@@ -27,13 +27,16 @@ type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
 export function quantizedLinear(builder: GraphBuilder, x: Value, layer: QuantizedLayer): Value {
   const { weight } = layer;
   if (weight.kind === 'blocks') return ofBlocks(builder, x, { ...layer, weight });
-  if (weight.kind === 'float8') {
-    const matrix = float8Floats(builder, { ...layer, weight });
-    const tape = builder.tape(layer.path, { [moduleKey]: layer.path });
-    return biased(builder, tape.op('Gemm', [x, matrix], { attributes: { transB: 1 } }), layer);
-  }
+  if (weight.kind === 'float8') return ofFloats(builder, x, layer, float8Floats(builder, { ...layer, weight }));
+  if (weight.kind === 'decoded') return ofFloats(builder, x, layer, builder.storedWeight(layer.name));
   if (weight.kind === 'grouped') return ofGroups(builder, x, { ...layer, weight });
   return builder.exact ? ofDequantized(builder, x, { ...layer, weight }) : ofBytes(builder, x, { ...layer, weight });
+}
+
+/** @param matrix  f32 [out, in] */
+function ofFloats(builder: GraphBuilder, x: Value, layer: QuantizedLayer, matrix: Value): Value {
+  const tape = builder.tape(layer.path, { [moduleKey]: layer.path });
+  return biased(builder, tape.op('Gemm', [x, matrix], { attributes: { transB: 1 } }), layer);
 }
 
 /** @see com.microsoft MatMulNBits-1. Accuracy level 4 rounds the input to 8 bits, block by block. Level 0 does not round it. */
@@ -59,11 +62,8 @@ function ofGroups(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { rea
   const { path, weight } = layer;
   const { rows, columns, bits } = weight;
   const size = exactBlockSize(weight);
+  if (size === undefined) return ofFloats(builder, x, layer, groupedFloats(builder, layer));
   const tape = builder.tape(path, { [moduleKey]: path });
-  if (size === undefined) {
-    const y = tape.op('Gemm', [x, groupedFloats(builder, layer)], { attributes: { transB: 1 } });
-    return biased(builder, y, layer);
-  }
   const { packed, scales, zeroPoints, blockSize } = groupedBlocks(builder, layer, size);
   const attributes = { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 0 };
   const inputs = [x, packed, scales, ...(zeroPoints ? [zeroPoints] : [])];

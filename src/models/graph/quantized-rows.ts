@@ -13,6 +13,9 @@ export function quantizedRows(
   ids: Value,
   { path, weight }: { readonly path: string; readonly weight: QuantizedWeight },
 ): Value {
+  if (weight.kind === 'decoded') {
+    return builder.tape(path, { [moduleKey]: path }).op('Gather', [builder.storedWeight(`${path}.weight`), ids]);
+  }
   if (weight.kind !== 'blocks') throw new TypeError(`${path} lies in no blocks, which openBaseModel lets not pass`);
   const { rows, columns, bits, blockSize, scales, zeroPoints } = weight;
   const blocks = columns / blockSize;

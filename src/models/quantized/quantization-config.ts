@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
+import { readBitsAndBytes, type BitsAndBytesConfig } from './foreign/bits-and-bytes-config.ts';
 import { readCompressed, type CompressedConfig } from './foreign/compressed-config.ts';
 import { readFloat8, type Float8Config } from './foreign/float8-config.ts';
 import { readAwq, readGptq, type GroupedConfig } from './foreign/grouped-config.ts';
@@ -16,7 +17,7 @@ export interface QuantizationConfig {
 }
 
 /** How the weights of a checkpoint were quantized, by Espalier or by another tool. */
-export type Quantization = QuantizationConfig | GroupedConfig | CompressedConfig | Float8Config;
+export type Quantization = QuantizationConfig | GroupedConfig | CompressedConfig | Float8Config | BitsAndBytesConfig;
 
 /** The value of `quant_method` in a checkpoint that Espalier quantized. */
 export const quantizationMethod = 'espalier';
@@ -47,6 +48,7 @@ const foreignReaders: ReadonlyMap<string, ForeignReader> = new Map<string, Forei
   ['awq', readAwq],
   ['compressed-tensors', readCompressed],
   ['fp8', readFloat8],
+  ['bitsandbytes', readBitsAndBytes],
 ]);
 
 /**

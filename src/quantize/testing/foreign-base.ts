@@ -161,6 +161,91 @@ export function float8(block: readonly [number, number] | null): ForeignKind {
   };
 }
 
+interface BitsAndBytesOptions {
+  readonly type?: 'nf4' | 'fp4';
+  readonly nested?: boolean;
+  readonly dtype?: 'float32' | 'bfloat16';
+}
+
+/** What transformers writes of a model that it opened with `load_in_4bit`. The numbers of the codes are any. */
+export function bitsAndBytes({
+  type = 'nf4',
+  nested = false,
+  dtype = 'float32',
+}: BitsAndBytesOptions = {}): ForeignKind {
+  const [blockSize, nestedSize] = [64, 256];
+  return {
+    config: {
+      quant_method: 'bitsandbytes',
+      _load_in_4bit: true,
+      _load_in_8bit: false,
+      load_in_4bit: true,
+      load_in_8bit: false,
+      bnb_4bit_quant_type: type,
+      bnb_4bit_compute_dtype: 'bfloat16',
+      bnb_4bit_quant_storage: 'uint8',
+      bnb_4bit_use_double_quant: nested,
+      llm_int8_enable_fp32_cpu_offload: false,
+      llm_int8_has_fp16_weight: false,
+      llm_int8_skip_modules: null,
+      llm_int8_threshold: 6,
+    },
+    tensors({ rows, columns }, random) {
+      const blocks = (rows * columns) / blockSize;
+      const numbers = (count: number, scale: number): TensorData =>
+        tensorOf(
+          'float32',
+          [count],
+          Float32Array.from({ length: count }, () => random.uniform() * scale),
+        );
+      const bytes = (shape: readonly number[]): TensorData =>
+        tensorOf(
+          'uint8',
+          shape,
+          Uint8Array.from({ length: shape[0] ?? 0 }, () => random.integer(256)),
+        );
+      const state = {
+        quant_type: type,
+        blocksize: blockSize,
+        dtype,
+        shape: [rows, columns],
+        ...(nested && { nested_blocksize: nestedSize, nested_dtype: 'float32', nested_offset: 0.05 }),
+      };
+      const json = Buffer.from(JSON.stringify(state));
+      return {
+        weight: bytes([(rows * columns) / 2, 1]),
+        'weight.quant_map': numbers(16, 1),
+        'weight.absmax': nested ? bytes([blocks]) : numbers(blocks, 0.2),
+        ...(nested && {
+          'weight.nested_absmax': numbers(Math.ceil(blocks / nestedSize), 0.1),
+          'weight.nested_quant_map': numbers(256, 1),
+        }),
+        [`weight.quant_state.bitsandbytes__${type}`]: tensorOf('uint8', [json.length], Uint8Array.from(json)),
+      };
+    },
+  };
+}
+
+/** What transformers writes of a model that it opened with `load_in_8bit`. */
+export function bitsAndBytes8(): ForeignKind {
+  return {
+    config: { quant_method: 'bitsandbytes', load_in_8bit: true, load_in_4bit: false, llm_int8_threshold: 6 },
+    tensors: ({ rows, columns }, random) => ({
+      weight: {
+        dtype: 'int8',
+        shape: [rows, columns],
+        bytes: Uint8Array.from({ length: rows * columns }, () => random.integer(256)),
+      },
+      SCB: tensorOf(
+        'float32',
+        [rows],
+        Float32Array.from({ length: rows }, () => 0.1 + random.uniform() * 0.1),
+      ),
+      weight_format: tensorOf('uint8', [], [0]),
+    }),
+  };
+}
+
 /** Writes a tiny Llama of this kind with random numbers. */
 export async function writeForeignBase(dir: string, { config, tensors: make }: ForeignKind): Promise<void> {
   const sizes = {

@@ -18,6 +18,7 @@ export interface FoundMatrix {
 export const smallOfForeign: Readonly<Partial<Record<Quantization['scheme'], RegExp>>> = {
   gptq: /\.(g_idx|bias)$/,
   awq: /\.(g_idx|bias)$/,
+  bitsandbytes: /\.quant_state\.bitsandbytes__\w+$|\.weight_format$/,
   'compressed-tensors': /\.weight_(g_idx|shape)$/,
 };
 
