@@ -1,16 +1,15 @@
 export { convertToFloat32 } from './convert.ts';
 export { byteLength, type DataType, elementCount, elementSize } from './data-type.ts';
 export {
-  type BytePlace,
   decodedPieces,
   type DecodedRange,
   type DecodedTensor,
   decodeTensor,
   type Decoding,
   placesOf,
-  type ReadPlace,
   withPlaces,
 } from './decoding/decoding.ts';
+export type { BytePlace, ReadPlace } from './decoding/unit-decoder.ts';
 export { assertFinite } from './finite.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 export { columnsOf, orthonormalize, timesTransposed } from './linalg/products.ts';

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { loadSafetensors } from '../safetensors-reader.ts';
 import { toFloat32, type TensorData } from '../tensor-data.ts';
 import type { BitsAndBytes4 } from './bits-and-bytes.ts';
-import { decodeTensor, type BytePlace, type DecodedTensor, type Decoding } from './decoding.ts';
+import { decodeTensor, type DecodedTensor, type Decoding } from './decoding.ts';
+import type { BytePlace } from './unit-decoder.ts';
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/foreign-quantization/${name}.safetensors`, import.meta.url));

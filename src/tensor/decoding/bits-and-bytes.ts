@@ -1,5 +1,5 @@
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from '../half.ts';
-import type { BytePlace, ReadPlace, UnitDecoder } from './decoding.ts';
+import type { BytePlace, ReadPlace, UnitDecoder } from './unit-decoder.ts';
 
 /** Where the numbers beside the codes of a bitsandbytes matrix lie. */
 export interface BitsAndBytesPlaces {

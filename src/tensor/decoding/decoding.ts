@@ -1,12 +1,5 @@
 import { openBitsAndBytes4, openBitsAndBytes8, type BitsAndBytes4, type BitsAndBytes8 } from './bits-and-bytes.ts';
-
-/** A range of bytes in a file. */
-export interface BytePlace {
-  /** File name, relative to the folder of the base. */
-  readonly location: string;
-  readonly offset: number;
-  readonly length: number;
-}
+import type { BytePlace, ReadPlace, UnitDecoder } from './unit-decoder.ts';
 
 /** How the elements of a tensor follow from bytes of a file that no operator of the runtime can read. */
 export type Decoding = BitsAndBytes4 | BitsAndBytes8;
@@ -14,20 +7,6 @@ export type Decoding = BitsAndBytes4 | BitsAndBytes8;
 /** A tensor that is decoded. Its own place is that of the bytes from which its elements follow. */
 export interface DecodedTensor extends BytePlace {
   readonly decoding: Decoding;
-}
-
-/** Reads bytes of a file. The result has exactly the length of the place. */
-export type ReadPlace = (place: BytePlace) => Promise<Uint8Array>;
-
-/** Decodes units of one tensor, such as blocks or rows. */
-export interface UnitDecoder {
-  readonly units: number;
-  /** The size of a decoded unit. The last one may be shorter. */
-  readonly unitBytes: number;
-  /** The size of the decoded tensor. */
-  readonly byteLength: number;
-  /** Elements as bytes, of units that lie one after the other. */
-  decode(first: number, count: number): Promise<Uint8Array>;
 }
 
 /** The size of a decoded piece. Decoding it takes a few milliseconds. */
