@@ -49,6 +49,7 @@ const defaults: Record<string, readonly (number | boolean)[]> = {
   opt: [50272, 768, 3072, 12, 12, 12, 64, 2048, 1e-5, true, NaN],
   seed_oss: [155136, 4096, 27648, 64, 80, 8, 128, 524288, 1e-6, false, 1e4],
   stablelm: [50304, 2560, 6912, 32, 32, 32, 80, 4096, 1e-5, false, 1e4],
+  lfm2: [65536, 2560, 8192, 32, 32, 8, 80, 128000, 1e-5, true, 1e6],
   starcoder2: [49152, 3072, 12288, 30, 24, 2, 128, 4096, 1e-5, true, 1e4],
 };
 
