@@ -1,0 +1,94 @@
+// What metrics and traces take of a request by themselves, without a model: the processor time of their calls, with the sending.
+//
+//   node bench/traced-calls.mjs [--requests 2000] [--rounds 3]
+//
+// Each request has a span of its own, one of its generation, and three of its stages, and is counted in the series, as a server does it.
+// The spans go by OTLP over HTTP (protobuf) to a receiver in a process of its own, whose time does not count. The first round is the one
+// in which code is compiled.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '2000' },
+    rounds: { type: 'string', default: '3' },
+    receive: { type: 'boolean', default: false },
+  },
+});
+if (values.receive) await receive();
+else await measure();
+
+async function receive() {
+  const receiver = createServer((request, response) => {
+    request.resume();
+    request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  process.send?.(receiver.address());
+  process.once('disconnect', () => process.exit());
+}
+
+async function measure() {
+  const child = fork(fileURLToPath(import.meta.url), ['--receive']);
+  const [{ port }] = await once(child, 'message');
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${port}`;
+  process.env.OTEL_BSP_SCHEDULE_DELAY = '100';
+  const { openTracing, ServerMetrics } = await import('#internal/telemetry');
+  const metrics = new ServerMetrics({ version: 'bench' });
+  const tracing = await openTracing('bench');
+  const requests = Number(values.requests);
+
+  const traced = (at) => {
+    const trace = tracing.begin({
+      method: 'POST',
+      route: '/v1/completions',
+      requestId: `r${at}`,
+      traceparent: undefined,
+      operation: 'text_completion',
+    });
+    tracing.within(trace, () => undefined);
+    tracing.ended({ ...endedAt(at), origin: trace }, 'base');
+    trace.end(200);
+  };
+  const counted = (at) => {
+    metrics.ended(endedAt(at));
+    metrics.answered({ method: 'POST', route: '/v1/completions', status: 200, seconds: 0.3 });
+  };
+  /** Microseconds of processor time for each request. */
+  const costOf = async (call) => {
+    const before = process.cpuUsage();
+    for (let at = 0; at < requests; at++) {
+      call(at);
+      // The server has other things to do between requests, such as to send.
+      if (at % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / requests;
+  };
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const [waiting, series, spans] = [await costOf(() => undefined), await costOf(counted), await costOf(traced)];
+    const shown = { round, metricsUs: Math.round(series - waiting), tracesUs: Math.round(spans - waiting) };
+    process.stdout.write(`${JSON.stringify(shown)}\n`);
+  }
+  await tracing[Symbol.asyncDispose]();
+  metrics[Symbol.dispose]();
+  child.disconnect();
+}
+
+function endedAt(at) {
+  return {
+    how: 'finished',
+    isBackground: false,
+    adapters: [{ name: 'a', version: 'f'.repeat(64), scale: 1 }],
+    promptTokens: 64,
+    cachedTokens: 0,
+    generatedTokens: 32,
+    times: { arrived: at, admitted: at + 1, firstToken: at + 10, finished: at + 300 },
+    asked: { maxTokens: 32, temperature: 0 },
+    finishReason: 'length',
+  };
+}
