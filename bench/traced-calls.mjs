@@ -79,6 +79,7 @@ async function measure() {
   child.disconnect();
 }
 
+/** @returns {any} */
 function endedAt(at) {
   return {
     how: 'finished',
