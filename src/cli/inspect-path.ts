@@ -146,7 +146,7 @@ type Tensor = Pick<SafetensorsEntry, 'name' | 'dtype' | 'shape'> & Pick<WeightRe
 
 function storedType({ dtype, quantized }: WeightRef): string {
   if (quantized === undefined) return dtype;
-  return quantized.kind === 'int8' || quantized.kind === 'float8' ? quantized.kind : `${quantized.bits} bits`;
+  return 'bits' in quantized ? `${quantized.bits} bits` : quantized.kind;
 }
 
 function countParameters(tensors: readonly Tensor[]): number {

@@ -80,21 +80,33 @@ describe('createRandomBase', () => {
       expect(seen.at(-1)).toBe(1);
     }));
 
-  it.each(['mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text', 'phi', 'phi3', 'olmo2', 'smollm3', 'granite', 'gpt2'])(
-    'writes a %s whose fresh norms change nothing',
-    (family) =>
-      withTempDir(async (dir) => {
-        const sizes = { ...tinyConfig, kvHeads: 4, headDim: 8 };
-        await createRandomBase({ config: { ...sizes, family }, dir, seed: 1 });
-        const base = await openBaseModel(dir);
-        const expected = { hiddenSize: 32, layers: 2, heads: 4, kvHeads: 4, headDim: 8, maxPositions: 64 };
-        expect(base.config).toMatchObject({ family, ...expected });
-        const { tensors } = await loadSafetensors(join(dir, 'model.safetensors'));
-        const norms = [...tensors].filter(([name]) => /(norm|ln_[12f])\.weight$/.test(name));
-        const neutral = family.startsWith('gemma') ? 0 : 1;
-        expect(norms.length).toBeGreaterThan(2);
-        for (const [, norm] of norms) expect(new Set(toFloat32(norm))).toEqual(new Set([neutral]));
-      }),
+  const plain = [
+    'mistral',
+    'qwen2',
+    'qwen3',
+    'gemma2',
+    'gemma3_text',
+    'phi',
+    'phi3',
+    'olmo2',
+    'smollm3',
+    'granite',
+    'gpt2',
+  ];
+
+  it.each([...plain, 'deepseek_v2', 'gpt_oss'])('writes a %s whose fresh norms change nothing', (family) =>
+    withTempDir(async (dir) => {
+      const sizes = { ...tinyConfig, kvHeads: 4, headDim: 8 };
+      await createRandomBase({ config: { ...sizes, family }, dir, seed: 1 });
+      const base = await openBaseModel(dir);
+      const expected = { hiddenSize: 32, layers: 2, heads: 4, kvHeads: 4, headDim: 8, maxPositions: 64 };
+      expect(base.config).toMatchObject({ family, ...expected });
+      const { tensors } = await loadSafetensors(join(dir, 'model.safetensors'));
+      const norms = [...tensors].filter(([name]) => /(norm|ln_[12f])\.weight$/.test(name));
+      const neutral = family.startsWith('gemma') ? 0 : 1;
+      expect(norms.length).toBeGreaterThan(2);
+      for (const [, norm] of norms) expect(new Set(toFloat32(norm))).toEqual(new Set([neutral]));
+    }),
   );
 
   it.each([

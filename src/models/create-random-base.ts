@@ -96,7 +96,7 @@ async function freshWeight(
 ): Promise<TensorData> {
   const fixed = xieluStart[name.slice(name.lastIndexOf('.') + 1)];
   if (name.includes('.act_fn.') && fixed !== undefined) return constantWeight({ ...random, value: fixed });
-  if (name.endsWith('.bias')) return constantWeight({ ...random, value: 0 });
+  if (/\.(bias|sinks|e_score_correction_bias)$/.test(name)) return constantWeight({ ...random, value: 0 });
   if (random.shape.length === 1) return constantWeight({ ...random, value: norm });
   return randomWeight({ ...random, stream: `init/${name}` });
 }

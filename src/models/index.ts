@@ -31,6 +31,7 @@ export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
 export { parameterShapes } from './parameter-shapes.ts';
 export { readableGraph } from './readable-graph.ts';
 export { dequantizeGrouped } from './quantized/foreign/dequantize-grouped.ts';
+export { dequantizeMxfp4 } from './quantized/foreign/mxfp4.ts';
 export { dequantizeFloat8 } from './quantized/foreign/float8.ts';
 export { dequantizeRows, type QuantizedRowBytes } from './quantized/dequantize-rows.ts';
 export { formatQuantization, type QuantizationConfig, quantizationMethod } from './quantized/quantization-config.ts';

@@ -57,6 +57,7 @@ function sizes(config: RandomBaseConfig): Record<string, unknown> {
     max_position_embeddings: config.maxPositions,
     [epsilonNames[config.family] ?? 'rms_norm_eps']: config.rmsNormEpsilon,
     rope_theta: config.ropeTheta,
+    ...(isLatent(config.family) && latentSizes(config)),
     ...(config.family === 'opt' && { ffn_dim: config.intermediateSize }),
     ...(config.family === 'falcon' && {
       ffn_hidden_size: config.intermediateSize,
@@ -72,6 +73,16 @@ function alternating({ layers }: RandomBaseConfig, type: string): string[] {
   return Array.from({ length: layers }, (_, index) =>
     index % 3 === 2 || index === layers - 1 ? 'full_attention' : type,
   );
+}
+
+function isLatent(family: string): boolean {
+  return family.startsWith('deepseek') || family === 'kimi_k2';
+}
+
+/** About half of each head of queries and keys is turned. Values have heads of the same size. */
+function latentSizes({ headDim }: RandomBaseConfig): Record<string, unknown> {
+  const turned = 2 * Math.ceil(headDim / 4);
+  return { qk_rope_head_dim: turned, qk_nope_head_dim: headDim - turned, v_head_dim: headDim };
 }
 
 /** The name of the field for the epsilon of the norms, where it is not `rms_norm_eps`. */

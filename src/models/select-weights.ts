@@ -150,6 +150,8 @@ function find(matrix: QuantizableMatrix, { listed, small, quantization }: Search
       return compressedWeight({ matrix, listed, small }, quantization);
     case 'bitsandbytes':
       return bitsAndBytesWeight({ matrix, listed, small }, quantization);
+    case 'mxfp4': // only experts, which `divide` finds
+      return undefined;
     case 'fp8':
       return float8Weight(matrix, listed, quantization);
     case 'blocks':

@@ -50,6 +50,7 @@ export type QuantizedWeight =
     }
   | GroupedWeight
   | Float8Weight
+  | Mxfp4Weight
   | DecodedWeight;
 
 /** A matrix f32 [rows, columns] that no operator reads as it lies. It is decoded whenever a graph is opened; its place has a `decoding`. */
@@ -75,6 +76,24 @@ export interface Float8Weight {
   readonly blockRows: number;
   readonly blockColumns: number;
   /** Floats of any width. The tool's name for them is `weight_scale_inv`; they multiply nevertheless. */
+  readonly scales: WeightRef;
+}
+
+/**
+ * A matrix of floats of 4 bits (E2M1) in blocks of 32 neighbours of a row, with a power of two for each block:
+ *
+ *   w[r, c] = f[r, c] · 2^(s[r, ⌊c / 32⌋] − 127)
+ *
+ * Stored as u8 [rows, columns / 32, 16], with the first of two numbers in the lower half of a byte.
+ * @see OCP Microscaling Formats (MX) 1.0
+ */
+export interface Mxfp4Weight {
+  readonly kind: 'mxfp4';
+  readonly rows: number;
+  readonly columns: number;
+  /** Whether the floats of this layer are stored as [columns, rows]. */
+  readonly turned: boolean;
+  /** u8 [rows, columns / 32] */
   readonly scales: WeightRef;
 }
 

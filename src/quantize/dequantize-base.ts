@@ -3,6 +3,7 @@ import { breathe, EspalierError } from '../core/index.ts';
 import {
   dequantizeFloat8,
   dequantizeGrouped,
+  dequantizeMxfp4,
   dequantizeRows,
   type BaseModel,
   type WeightRef,
@@ -19,6 +20,10 @@ export async function readDequantized(reader: WeightReader, ref: WeightRef): Pro
   if (quantized.kind === 'float8') {
     const scales = await reader.floats(quantized.scales);
     return dequantizeFloat8(quantized, { packed: await reader.bytes(ref), scales });
+  }
+  if (quantized.kind === 'mxfp4') {
+    const scales = await reader.bytes(quantized.scales);
+    return dequantizeMxfp4(quantized, { packed: await reader.bytes(ref), scales });
   }
   if (quantized.kind === 'grouped') {
     const { scales, zeroPoints, order } = quantized;
@@ -46,7 +51,10 @@ export async function dequantizeBase(base: BaseModel, output: string): Promise<v
   if (!refs.some(([, { quantized }]) => quantized)) {
     throw new EspalierError('QUANTIZE_UNSUPPORTED', { dir: base.dir, reason: 'it is not quantized' });
   }
-  const turned = new Set(base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])));
+  const turned = new Set([
+    ...base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])),
+    ...refs.flatMap(([name, { quantized }]) => (quantized?.kind === 'mxfp4' && quantized.turned ? name : [])),
+  ]);
   const shapeOf = (name: string, { quantized, shape }: WeightRef): readonly number[] => {
     if (quantized === undefined) return shape;
     const { rows, columns } = quantized;

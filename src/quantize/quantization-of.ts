@@ -15,11 +15,10 @@ export function quantizationOf(base: BaseModel): Omit<QuantizeOptions, 'signal' 
   });
   return {
     scheme: found.some(({ kind }) => kind === 'int8') ? 'int8' : 'blocks',
-    bits: found.some((weight) => 'bits' in weight && weight.bits === 4) ? 4 : 8,
+    bits: found.some((weight) => weight.kind === 'mxfp4' || ('bits' in weight && weight.bits === 4)) ? 4 : 8,
     blockSize: blocks[0]?.blockSize ?? 32,
     activations:
-      blocks[0]?.activations ??
-      (found.some(({ kind }) => kind === 'grouped' || kind === 'float8' || kind === 'decoded') ? 'float32' : 'int8'),
+      blocks[0]?.activations ?? (found.some(({ kind }) => kind !== 'blocks' && kind !== 'int8') ? 'float32' : 'int8'),
     keep: kept.map((name) => name.replace(/\.weight$/, '')),
   };
 }

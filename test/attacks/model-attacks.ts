@@ -46,8 +46,8 @@ export const modelAttacks: readonly Attack[] = [
   text('config.json', 'nested 100,000 deep', 'MODEL_CONFIG_INVALID', '['.repeat(100_000)),
   config('an unknown architecture', 'MODEL_ARCHITECTURE_UNSUPPORTED', { model_type: 'no-such', architectures: ['X'] }),
   config('experts', 'MODEL_ARCHITECTURE_UNSUPPORTED', {
-    model_type: 'deepseek_v3',
-    architectures: ['DeepseekV3ForCausalLM'],
+    model_type: 'deepseek_v4',
+    architectures: ['DeepseekV4ForCausalLM'],
   }),
   config('10^9 layers', 'MODEL_CONFIG_INVALID', { num_hidden_layers: 1_000_000_000 }),
   config('-1 layers', 'MODEL_CONFIG_INVALID', { num_hidden_layers: -1 }),

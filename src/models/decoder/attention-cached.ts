@@ -6,7 +6,8 @@ import { lazily, memoized } from '../graph/memoized.ts';
 import { continuedRows } from '../graph/recurrent/state-rows.ts';
 import { cachedHeadDim, narrowed, widened } from './head-padding.ts';
 import { alibiTable, queryFactors } from './position-scaling.ts';
-import { project, type Heads } from './project.ts';
+import type { Heads } from './heads.ts';
+import { project } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { isStatic, rotationOf, type Places, type Rotation } from './rotation.ts';
 import type { Attention } from './stack.ts';
@@ -43,7 +44,8 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
       const heads = turned(builder, { layer, shared, inputs, heads: flat });
       const attended = attend(builder, { layer, index, shared, inputs, heads });
       const tape = builder.tape(layer.path);
-      const narrow = narrowed(tape, attended, { ...inputs.config, cachedDim: shared.cachedDim });
+      const { heads: count, headDim, valueDim = headDim } = inputs.config;
+      const narrow = narrowed(tape, attended, { heads: count, headDim: valueDim, cachedDim: shared.cachedDim });
       return tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]);
     },
   };
@@ -55,7 +57,7 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
  */
 function turnsInside(rope: RopeConfig, { queryKeyNorm }: AttentionLayer, { config, maxLength }: CacheInputs): boolean {
   if (queryKeyNorm?.turned) return false;
-  return config.headDim % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
+  return cachedHeadDim(config) % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
 }
 
 interface Shared {
@@ -118,9 +120,10 @@ interface CachedLayer {
 function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedLayer): Heads {
   const tape = builder.tape(layer.path);
   const { rope, queryKeyNorm: norms } = layer;
-  const { heads: count, kvHeads, headDim } = inputs.config;
+  const { heads: count, kvHeads, headDim, valueDim = headDim } = inputs.config;
   const rotation = rope && !turnsInside(rope, layer, inputs) ? shared.rotation(rope) : undefined;
-  const widen = (x: Value, num: number): Value => widened(tape, x, { ...shared, headDim, heads: num });
+  const widen = (x: Value, num: number, dim = headDim): Value =>
+    widened(tape, x, { ...shared, headDim: dim, heads: num });
   const single = norms?.over === 'head' ? norms : undefined;
   const rotate = (rows: Value, num: number): Value => {
     if (rotation === undefined || rope === undefined) return rows;
@@ -148,7 +151,7 @@ function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedL
   return {
     queries: factors ? tape.op('Mul', [queries, factors]) : queries,
     keys: prepared(heads.keys, single?.key, kvHeads),
-    values: widen(tape.op('Reshape', [heads.values, shared.rowShape]), kvHeads),
+    values: widen(tape.op('Reshape', [heads.values, shared.rowShape]), kvHeads, valueDim),
   };
 }
 
@@ -171,6 +174,7 @@ function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer & { rea
       inputs.totalLength,
       ...tablesOf(cached),
       ...biasOf(cached),
+      ...sinksOf(builder, cached),
     ],
     { domain: 'com.microsoft', outputs: 3, attributes: attributesOf(cached) },
   );
@@ -193,6 +197,13 @@ function tablesOf({ layer, shared, inputs }: CachedLayer): Value[] {
 /** The bias of the scores is the input after the two tables and the positions. */
 function biasOf({ layer, shared }: CachedLayer): (Value | undefined)[] {
   return layer.alibi ? [undefined, undefined, undefined, shared.alibi(layer.scale)] : [];
+}
+
+/** The sinks are the input after the bias. */
+function sinksOf(builder: GraphBuilder, { layer, inputs, ...cached }: CachedLayer): (Value | undefined)[] {
+  if (layer.sinks === undefined) return [];
+  const before = tablesOf({ layer, inputs, ...cached }).length + biasOf({ layer, inputs, ...cached }).length;
+  return [...Array.from({ length: 4 - before }, () => undefined), builder.weight(layer.sinks)];
 }
 
 type GroupQueryAttributes = Readonly<Record<string, ReturnType<typeof float> | number>>;

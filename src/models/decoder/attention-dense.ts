@@ -6,7 +6,8 @@ import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
 import { wholeRows } from '../graph/recurrent/state-rows.ts';
 import { alibiTable, queryFactors } from './position-scaling.ts';
-import { project, type Heads } from './project.ts';
+import type { Heads } from './heads.ts';
+import { project } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { rotationOf, type Places, type Rotation } from './rotation.ts';
 import type { RowLayout } from '../graph/row-layout.ts';
@@ -42,7 +43,7 @@ export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Atte
       const tape = builder.tape(layer.path);
       const flat = project(builder, x, { layer, config });
       const heads = turned(builder, tape, { layer, shared, heads: split(tape, flat, { config, rows, shared }) });
-      return rows.collect(tape, attend(tape, { config, layer, shared, heads }), layer.output.in);
+      return rows.collect(tape, attend(builder, tape, { config, layer, shared, heads }), layer.output.in);
     },
   };
 }
@@ -53,6 +54,8 @@ interface Shared {
   readonly queryShape: Value;
   /** i64 [4]: batch, seq, kvHeads, headDim */
   readonly keyShape: Value;
+  /** i64 [4]: batch, seq, kvHeads, valueDim */
+  readonly valueShape: Value;
   /** i64 [4]: batch, heads, seq, seq */
   readonly scoreShape: Value;
   /** i64 [4]: batch, kvHeads, heads / kvHeads · seq, seq */
@@ -67,7 +70,7 @@ interface Shared {
 }
 
 function sharedValues(builder: GraphBuilder, { config, rows, maxLength }: DenseInputs): Shared {
-  const { heads, kvHeads, headDim } = config;
+  const { heads, kvHeads, headDim, valueDim = headDim } = config;
   const { rectangle, seq } = rows;
   const tape = builder.tape('attention');
   const shape = (...parts: (Value | number[])[]): Value =>
@@ -90,9 +93,11 @@ function sharedValues(builder: GraphBuilder, { config, rows, maxLength }: DenseI
     lengths: () => tape.op('Reshape', [seq, tape.int64s([1, 1])]),
     everyPosition: () => tape.op('Unsqueeze', [range(), tape.int64s([0])]),
   };
+  const keyShape = shape(rectangle, [kvHeads, headDim]);
   return {
     queryShape: shape(rectangle, [heads, headDim]),
-    keyShape: shape(rectangle, [kvHeads, headDim]),
+    keyShape,
+    valueShape: valueDim === headDim ? keyShape : shape(rectangle, [kvHeads, valueDim]),
     scoreShape: shape([0, heads, -1], seq),
     foldedScoreShape: shape([0, kvHeads, -1], seq),
     mask: memoized((window) => maskOf(tape, shape(seq, seq), window)),
@@ -117,22 +122,23 @@ function maskOf(tape: Tape, square: Value, window: number | undefined): Value {
   return tape.op('Add', [later, tape.op('Trilu', [lowest, tape.int64(-window)], { attributes: { upper: 0 } })]);
 }
 
-/** Splits queries, keys and values into heads: f32 [tokens, heads·headDim] → [batch, heads, seq, headDim]. */
+/** Splits queries, keys and values into heads: f32 [tokens, heads·headDim] → [batch, heads, seq, headDim], values with valueDim. */
 function split(
   tape: Tape,
   { queries, keys, values }: Heads,
   { config, rows, shared }: Pick<DenseInputs, 'config' | 'rows'> & { readonly shared: Shared },
 ): Heads {
-  const { queryShape, keyShape } = shared;
-  const heads = (x: Value, shape: Value, count: number): Value => {
-    const dims = ['batch', 'seq', count, config.headDim];
+  const { queryShape, keyShape, valueShape } = shared;
+  const { headDim, valueDim = headDim } = config;
+  const heads = (x: Value, shape: Value, count: number, dim = headDim): Value => {
+    const dims = ['batch', 'seq', count, dim];
     const apart = tape.op('Reshape', [rows.spread(tape, x), shape], { shape: dims });
     return tape.op('Transpose', [apart], { attributes: { perm: [0, 2, 1, 3] } });
   };
   return {
     queries: heads(queries, queryShape, config.heads),
     keys: heads(keys, keyShape, config.kvHeads),
-    values: heads(values, keyShape, config.kvHeads),
+    values: heads(values, valueShape, config.kvHeads, valueDim),
   };
 }
 
@@ -177,9 +183,13 @@ function rotaryAttributes({ shape }: Value, { dims, interleaved }: RopeConfig): 
   };
 }
 
-/** @returns f32 [batch, seq, heads, headDim] */
-function attend(tape: Tape, { config, layer, shared, heads }: Turning & { readonly config: DecoderConfig }): Value {
-  const { heads: count, kvHeads, headDim } = config;
+/** @returns f32 [batch, seq, heads, valueDim] */
+function attend(
+  builder: GraphBuilder,
+  tape: Tape,
+  { config, layer, shared, heads }: Turning & { readonly config: DecoderConfig },
+): Value {
+  const { heads: count, kvHeads, headDim, valueDim = headDim } = config;
   const { scale, softcap, window } = layer;
   const folded = tape.op('Reshape', [heads.queries, tape.int64s([0, kvHeads, -1, headDim])]);
   const products = tape.op('FusedMatMul', [folded, heads.keys], {
@@ -190,13 +200,36 @@ function attend(tape: Tape, { config, layer, shared, heads }: Turning & { readon
   const apart = tape.op('Reshape', [capped, shared.scoreShape], { shape: ['batch', count, 'seq', 'seq'] });
   const biased = layer.alibi ? tape.op('Add', [apart, shared.alibi(scale)]) : apart;
   const scores = tape.op('Add', [biased, shared.mask(window)]);
-  const weights = tape.op('Softmax', [scores], { attributes: { axis: -1 } });
+  const weights = weightsOf(tape, scores, layer.sinks === undefined ? undefined : builder.weight(layer.sinks));
   const together = tape.op('Reshape', [weights, shared.foldedScoreShape], {
     shape: ['batch', kvHeads, folded.shape?.[2], 'seq'],
   });
   const mixed = tape.op('MatMul', [together, heads.values]);
-  const unfolded = tape.op('Reshape', [mixed, tape.int64s([0, count, -1, headDim])], {
-    shape: ['batch', count, 'seq', headDim],
+  const unfolded = tape.op('Reshape', [mixed, tape.int64s([0, count, -1, valueDim])], {
+    shape: ['batch', count, 'seq', valueDim],
   });
   return tape.op('Transpose', [unfolded], { attributes: { perm: [0, 2, 1, 3] } });
+}
+
+/**
+ * The weights of the keys. A sink s takes part in the softmax of its head, and its weight is dropped:
+ *
+ *   wᵢ = exp(xᵢ) / (exp(s) + Σⱼ exp(xⱼ))
+ *
+ * @param scores  f32 [batch, heads, seq, seq]
+ * @param sinks  f32 [heads]
+ * @see Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks"; the model card of gpt-oss
+ */
+function weightsOf(tape: Tape, scores: Value, sinks: Value | undefined): Value {
+  const softmax = (x: Value): Value => tape.op('Softmax', [x], { attributes: { axis: -1 } });
+  if (sinks === undefined) return softmax(scores);
+  const [batch, heads, seq] = scores.shape ?? [];
+  const queries = tape.op('Shape', [scores], { attributes: { start: 0, end: 3 } });
+  const shape = tape.op('Concat', [queries, tape.int64s([1])], { attributes: { axis: 0 } });
+  const column = tape.op('Expand', [tape.op('Unsqueeze', [sinks, tape.int64s([0, 2, 3])]), shape], {
+    shape: [batch, heads, seq, 1],
+  });
+  const joined = tape.op('Concat', [column, scores], { attributes: { axis: -1 } });
+  const rest = [tape.int64s([1]), tape.int64s([Number.MAX_SAFE_INTEGER]), tape.int64s([3])];
+  return tape.op('Slice', [softmax(joined), ...rest], { shape: scores.shape ?? [] });
 }

@@ -3,6 +3,7 @@ import type { LinearLayer } from '../graph/linear.ts';
 import type { FeedForward } from '../graph/mixture.ts';
 import type { NormLayer } from '../graph/norm.ts';
 import type { RecurrentLayer } from '../graph/recurrent/recurrent-layer.ts';
+import type { LatentProjections } from './latent-projections.ts';
 import type { RopeConfig } from './rope.ts';
 
 /**
@@ -13,7 +14,11 @@ export interface DecoderConfig extends ModelConfig {
   readonly kind: 'decoder';
   /** The number of query heads. `heads / kvHeads` of them share one head of keys and values. */
   readonly heads: number;
+  /** The size of a head of values. Default: that of queries and keys. */
+  readonly valueDim?: number;
   readonly intermediateSize: number;
+  /** The number of further layers in checkpoints, which predict tokens beyond the next one. They are not used. */
+  readonly furtherLayers?: number;
   /** The path of the token embedding. */
   readonly embedding: string;
   /** The factor of the embedded tokens. */
@@ -74,6 +79,8 @@ export interface AttentionLayer {
   readonly queryGrowth?: { readonly beta: number; readonly length: number };
   /** The soft cap c of the scores, applied before the mask: c·tanh(x / c). */
   readonly softcap?: number;
+  /** The name of the attention sinks [heads]: one more score for each head, whose weight in the softmax no value gets. */
+  readonly sinks?: string;
   /** The number of tokens to which a token attends, including itself. undefined: all tokens before it and itself. */
   readonly window?: number;
 }
@@ -88,9 +95,10 @@ export interface QueryKeyNorm {
 }
 
 /**
- * The layers of queries, keys and values: three matrices, or one. In one matrix, all queries, all keys and all values lie side by side
+ * The layers of queries, keys and values: three matrices, one, or those of latent attention. In one matrix, all queries, all keys and all values lie side by side
  * in this order, or the queries of each key head, this key head, and its value head (`grouped`).
  */
 export type Projections =
   | { readonly kind: 'separate'; readonly query: LinearLayer; readonly key: LinearLayer; readonly value: LinearLayer }
+  | LatentProjections
   | { readonly kind: 'packed'; readonly packed: LinearLayer; readonly grouped?: boolean };

@@ -4,6 +4,7 @@ import { expertModules, feedForwardLinears, feedForwardWeights, moduleOf } from 
 import { normWeights } from '../graph/norm.ts';
 import { recurrentLinears, recurrentWeights } from '../graph/recurrent/recurrent-layer.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
+import { latentLinears, latentNorms } from './latent-projections.ts';
 
 /** Maps the name of every tensor in a checkpoint of this configuration to its shape, in the order of the computation. */
 export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly number[]> {
@@ -13,7 +14,7 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
   if (learnedPositions) shapes.set(`${learnedPositions.path}.weight`, [learnedPositions.count, hiddenSize]);
   const layers = [
     ...(narrowEmbedding ? linearWeights(narrowEmbedding.widen) : []),
-    ...config.blocks.flatMap(blockWeights),
+    ...config.blocks.flatMap((block) => blockWeights(block, config)),
     ...(lastNorm ? normWeights(lastNorm) : []),
     ...(narrowEmbedding ? linearWeights(narrowEmbedding.narrow) : []),
     ...linearWeights(config.head),
@@ -47,21 +48,27 @@ export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   ];
 }
 
-function blockWeights({ attention, recurrent, mlp, ...block }: DecoderBlock): [string, number[]][] {
+function blockWeights(
+  { attention, recurrent, mlp, ...block }: DecoderBlock,
+  { heads }: DecoderConfig,
+): [string, number[]][] {
   const queryKeyNorm = attention?.queryKeyNorm;
   const norms = [
     block.attentionNorm,
     queryKeyNorm?.query,
     queryKeyNorm?.key,
+    ...(attention?.projections.kind === 'latent' ? latentNorms(attention.projections) : []),
     block.attentionOutputNorm,
     block.mlpNorm,
     block.mlpOutputNorm,
     block.sumNorms?.attention,
     block.sumNorms?.mlp,
   ];
+  const sinks: [string, number[]][] = attention?.sinks ? [[attention.sinks, [heads]]] : [];
   return [
     ...norms.flatMap((norm) => (norm ? normWeights(norm) : [])),
     ...(attention ? attentionLinears(attention).flatMap(linearWeights) : []),
+    ...sinks,
     ...(recurrent ? recurrentWeights(recurrent) : []),
     ...(mlp ? feedForwardWeights(mlp) : []),
   ];
@@ -69,5 +76,6 @@ function blockWeights({ attention, recurrent, mlp, ...block }: DecoderBlock): [s
 
 function attentionLinears({ projections, output }: AttentionLayer): LinearLayer[] {
   if (projections.kind === 'packed') return [projections.packed, output];
+  if (projections.kind === 'latent') return [...latentLinears(projections), output];
   return [projections.query, projections.key, projections.value, output];
 }

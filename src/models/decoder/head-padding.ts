@@ -3,9 +3,15 @@ import type { Tape, Value } from '../../ir/index.ts';
 /** The size of a head must be a multiple of this for GroupQueryAttention. */
 const multiple = 8;
 
-/** The size of a head in the cache. Heads are padded with zeros, which do not change the products. */
-export function cachedHeadDim({ headDim }: { readonly headDim: number }): number {
-  return Math.ceil(headDim / multiple) * multiple;
+/** The size of a head in the cache, one for keys and values. Heads are padded with zeros, which do not change the products. */
+export function cachedHeadDim({
+  headDim,
+  valueDim = headDim,
+}: {
+  readonly headDim: number;
+  readonly valueDim?: number;
+}): number {
+  return Math.ceil(Math.max(headDim, valueDim) / multiple) * multiple;
 }
 
 interface HeadSizes {

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 
+import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
+import { expertLinears, moduleOf } from '../graph/mixture.ts';
 import { type Quantization, readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights, type WantedWeights } from '../select-weights.ts';
 import { stateShapes } from '../graph/recurrent/recurrent-layer.ts';
@@ -49,21 +51,28 @@ export function wantedWeights(
   quantization?: Quantization,
 ): WantedWeights {
   return {
-    modules: decoderModules(config),
+    modules: [...decoderModules(config), ...expertMatrices(config)],
     quantization,
     shapes: decoderWeightShapes(config),
     prefix: `${config.embedding.split('.')[0] ?? ''}.`,
     ...(family.rename && { rename: family.rename }),
-    divide: (tensors, dir) => divideExperts(tensors, { dir, config }),
+    divide: (tensors, dir) => divideExperts(tensors, { dir, config, quantization }),
     isIgnored: (name) => isIgnored(name, config) || family.isForeign?.(name) === true,
   };
+}
+
+/** The matrices of experts. They are no modules, but other tools quantize them like those of modules. */
+function expertMatrices({ blocks }: DecoderConfig): AdaptableModule[] {
+  return blocks.flatMap(({ mlp }) => (mlp ? expertLinears(mlp) : []).map(moduleOf));
 }
 
 /** Buffers that older versions of transformers saved with the weights. */
 const buffers = /\.(rotary_emb\.inv_freq|(attn|attention)\.(bias|masked_bias))$/;
 
-/** Whether a tensor in the checkpoint may stay unused: an old buffer, or the written copy of a tied head. */
-function isIgnored(name: string, { head }: DecoderConfig): boolean {
+/** Whether a tensor in the checkpoint may stay unused: an old buffer, a further layer, or the written copy of a tied head. */
+function isIgnored(name: string, { head, layers, furtherLayers = 0 }: DecoderConfig): boolean {
+  const layer = Number(/\.layers\.(\d+)\./.exec(name)?.[1] ?? 0);
+  if (layer >= layers && layer < layers + furtherLayers) return true;
   return buffers.test(name) || (head.weight !== undefined && name === `${head.path}.weight`);
 }
 

@@ -3,13 +3,8 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
-
-/** Queries, keys and values, flat (f32 [tokens, heads·headDim]) or split into heads. */
-export interface Heads {
-  readonly queries: Value;
-  readonly keys: Value;
-  readonly values: Value;
-}
+import type { Heads } from './heads.ts';
+import { latentHeads } from './latent-heads.ts';
 
 interface Layer {
   readonly layer: AttentionLayer;
@@ -21,11 +16,15 @@ interface Layer {
  * for each head, and the clipping.
  *
  * @param x  f32 [tokens, hidden]
- * @returns f32 [tokens, heads·headDim] and twice [tokens, kvHeads·headDim]
+ * @returns f32 [tokens, heads·headDim], [tokens, kvHeads·headDim] and [tokens, kvHeads·valueDim]
  */
 export function project(builder: GraphBuilder, x: Value, { layer, config }: Layer): Heads {
-  const { projections, queryKeyNorm: norms } = layer;
-  const tape = builder.tape(layer.path);
+  const { path, projections, queryKeyNorm: norms } = layer;
+  if (projections.kind === 'latent') {
+    const { heads, headDim, valueDim = headDim } = config;
+    return latentHeads(builder, x, { path, projections, heads, valueDim });
+  }
+  const tape = builder.tape(path);
   const flat =
     projections.kind === 'packed'
       ? unpacked(tape, linear(builder, x, projections.packed), { ...config, grouped: projections.grouped === true })

@@ -65,6 +65,11 @@ export class GraphBuilder {
     return this.#isInput(name) ? this.weight(name) : this.#initializer(name);
   }
 
+  /** Returns a weight of the checkpoint that is never trained, as f32, even if all others are inputs. */
+  frozenWeight(name: string): Value {
+    return this.#asFloats(this.graph.value(name) ?? this.#initializer(name));
+  }
+
   /** Returns the quantized form of a weight; undefined when the weight consists of floats. */
   quantized(name: string): QuantizedWeight | undefined {
     const { quantized } = this.ref(name);
@@ -90,9 +95,12 @@ export class GraphBuilder {
   }
 
   #weightInFile(name: string): Value {
-    const stored = this.storedWeight(name);
+    return this.#asFloats(this.storedWeight(name));
+  }
+
+  #asFloats(stored: Value): Value {
     if (stored.dtype === 'float32') return stored;
-    return this.tape(name).op('Cast', [stored], { attributes: { to: dataTypeNumber('float32') } });
+    return this.tape(stored.name).op('Cast', [stored], { attributes: { to: dataTypeNumber('float32') } });
   }
 
   #initializer(name: string): Value {

@@ -1,22 +1,23 @@
 import { expertsKey, moduleKey, type AdaptableModule, type ExpertGroup, type Value } from '../../ir/index.ts';
-import { activate, type Activation } from './activation.ts';
+import { gatedUnit, type GatedUnit } from './gated-unit.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { linear, linearWeights, type LinearLayer } from './linear.ts';
 import { mlp, mlpLinears, mlpWeights, type MlpLayer } from './mlp.ts';
 import { dispatch, route, routerWeights, type Dispatch, type RouterLayer } from './routing.ts';
 
-/** One expert of a mixture: down(activation(gate(x)) ∘ up(x)). */
-export interface Expert {
-  readonly gate: LinearLayer;
-  readonly up: LinearLayer;
+/** One expert of a mixture: down(activation(gate(x)) ∘ up(x)). All experts of a mixture are of the same kind. */
+export type Expert = {
   readonly down: LinearLayer;
-}
+} & (
+  | { readonly gate: LinearLayer; readonly up: LinearLayer }
+  /** One matrix, whose results are those of gate and up in turns: gate 0, up 0, gate 1, ... */
+  | { readonly gateUp: LinearLayer }
+);
 
 /** A feed-forward part that consists of experts, of which each token uses a few. */
-export interface MixtureLayer {
+export interface MixtureLayer extends GatedUnit {
   readonly kind: 'mixture';
   readonly path: string;
-  readonly activation: Activation;
   readonly router: RouterLayer;
   readonly experts: readonly Expert[];
   /** The part that computes every token. Its result is multiplied with sigmoid(gate(x)), if it has a gate. */
@@ -43,14 +44,10 @@ export function feedForward(builder: GraphBuilder, x: Value, layer: FeedForward)
  * without rows are what a mixture costs beyond a dense part of the same size.
  */
 function mixture(builder: GraphBuilder, x: Value, layer: MixtureLayer): Value {
-  const { path, activation, router, experts, shared } = layer;
+  const { path, router, experts, shared } = layer;
   const tape = builder.tape(path);
   const sent = dispatch(tape, x, { routes: route(builder, x, router), router });
-  const parts = sent.split(sent.rows);
-  const gate = grouped(builder, parts, { sent, layers: experts.map((expert) => expert.gate) });
-  const up = grouped(builder, parts, { sent, layers: experts.map((expert) => expert.up) });
-  const [own, other] = halves(builder, { layer, sent, gate, up });
-  const inner = tape.op('Mul', [activate(tape, own, activation), other]);
+  const inner = gatedUnit(tape, gateAndUp(builder, layer, sent), layer);
   const down = grouped(builder, sent.split(inner), { sent, layers: experts.map((expert) => expert.down) });
   const marked = builder
     .tape(`${path}.experts.down_proj`, markOf(layer, 'down_proj', { sent, rows: inner }))
@@ -60,29 +57,48 @@ function mixture(builder: GraphBuilder, x: Value, layer: MixtureLayer): Value {
 }
 
 /**
- * Joins gate and up of all rows, and splits them again. In between is the place for adapters of `experts.gate_up_proj`, one parameter in
- * transformers.
+ * Gate and up of all rows, f32 [rows, inner] each. They are joined and split again: in between is the place for adapters of
+ * `experts.gate_up_proj`, one parameter in transformers.
  */
-function halves(
+function gateAndUp(
   builder: GraphBuilder,
-  {
-    layer,
-    sent,
-    gate,
-    up,
-  }: { readonly layer: MixtureLayer; readonly sent: Dispatch; readonly gate: Value; readonly up: Value },
-): [gate: Value, up: Value] {
+  layer: MixtureLayer,
+  sent: Dispatch,
+): { readonly gate: Value; readonly up: Value } {
   const path = `${layer.path}.experts.gate_up_proj`;
-  const both = builder
-    .tape(path, markOf(layer, 'gate_up_proj', { sent, rows: sent.rows }))
-    .op('Concat', [gate, up], { attributes: { axis: -1 } });
-  const [first, second] = builder
-    .tape(path)
-    .ops('Split', [both], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } });
-  if (first === undefined || second === undefined) throw new TypeError('Split has two outputs');
-  first.shape = gate.shape;
-  second.shape = up.shape;
-  return [first, second];
+  const parts = sent.split(sent.rows);
+  const every = layer.experts.map(layersBefore);
+  const products = (every[0] ?? []).map((_, place) =>
+    grouped(builder, parts, { sent, layers: every.flatMap((layers) => layers[place] ?? []) }),
+  );
+  const marked = builder.tape(path, markOf(layer, 'gate_up_proj', { sent, rows: sent.rows }));
+  const tape = builder.tape(path);
+  const [first] = products;
+  if (products.length > 1) {
+    const both = marked.op('Concat', products, { attributes: { axis: -1 } });
+    return twoOf(tape.ops('Split', [both], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } }), first?.shape);
+  }
+  const both = marked.op('Identity', products);
+  const [rows, width] = both.shape ?? [];
+  const inner = Number(width) / 2;
+  const pairs = tape.op('Reshape', [both, tape.int64s([-1, inner, 2])], { shape: [rows, inner, 2] });
+  const halves = tape.ops('Split', [pairs], { outputs: 2, attributes: { axis: 2, num_outputs: 2 } });
+  return twoOf(
+    halves.map((half) => tape.op('Reshape', [half, tape.int64s([-1, inner])])),
+    [rows, inner],
+  );
+}
+
+function twoOf([gate, up]: readonly Value[], shape: Value['shape']): { readonly gate: Value; readonly up: Value } {
+  if (gate === undefined || up === undefined) throw new TypeError('Split has two outputs');
+  gate.shape = shape;
+  up.shape = shape;
+  return { gate, up };
+}
+
+/** The layers of an expert before its activation: gate and up, or both in one. */
+export function layersBefore(expert: Expert): readonly LinearLayer[] {
+  return 'gateUp' in expert ? [expert.gateUp] : [expert.gate, expert.up];
 }
 
 /** The metadata of a node whose result adapters of the experts change. */
@@ -115,9 +131,13 @@ export function expertModules(layer: FeedForward): AdaptableModule[] {
     experts: experts.length,
   });
   return [
-    module('gate_up_proj', first.gate.in, first.gate.out + first.up.out),
+    module('gate_up_proj', layer.router.hidden, outOf(layersBefore(first))),
     module('down_proj', first.down.in, first.down.out),
   ];
+}
+
+function outOf(layers: readonly LinearLayer[]): number {
+  return layers.reduce((sum, { out }) => sum + out, 0);
 }
 
 /** Multiplies the rows of each expert with its own matrix. @param parts  f32 [rows of the expert, in] @returns f32 [rows, out] */
@@ -147,9 +167,9 @@ export function feedForwardLinears(layer: FeedForward): LinearLayer[] {
   return shared === undefined ? [] : [...mlpLinears(shared.mlp), ...(shared.gate ? [shared.gate] : [])];
 }
 
-/** The matrices of the experts, in the order of the computation. */
-function expertLinears(layer: FeedForward): LinearLayer[] {
-  return layer.kind === 'mixture' ? layer.experts.flatMap(({ gate, up, down }) => [gate, up, down]) : [];
+/** The linear layers of the experts, in the order of the computation. */
+export function expertLinears(layer: FeedForward): LinearLayer[] {
+  return layer.kind === 'mixture' ? layer.experts.flatMap((expert) => [...layersBefore(expert), expert.down]) : [];
 }
 
 /** The tensors of a feed-forward part in the checkpoint and their shapes. */

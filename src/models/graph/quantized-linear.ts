@@ -4,6 +4,7 @@ import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { float8Floats } from './float8-floats.ts';
 import { exactBlockSize, groupedBlocks, groupedFloats } from './grouped-linear.ts';
+import { mxfp4Product } from './mxfp4-linear.ts';
 
 export interface QuantizedLayer {
   readonly path: string;
@@ -29,6 +30,7 @@ export function quantizedLinear(builder: GraphBuilder, x: Value, layer: Quantize
   if (weight.kind === 'blocks') return ofBlocks(builder, x, { ...layer, weight });
   if (weight.kind === 'float8') return ofFloats(builder, x, layer, float8Floats(builder, { ...layer, weight }));
   if (weight.kind === 'decoded') return ofFloats(builder, x, layer, builder.storedWeight(layer.name));
+  if (weight.kind === 'mxfp4') return biased(builder, mxfp4Product(builder, x, { ...layer, weight }), layer);
   if (weight.kind === 'grouped') return ofGroups(builder, x, { ...layer, weight });
   return builder.exact ? ofDequantized(builder, x, { ...layer, weight }) : ofBytes(builder, x, { ...layer, weight });
 }

@@ -1,16 +1,28 @@
 import { distinctRowsKey, multiplyDims, type Dim, type Tape, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
+import { limitToGroups, top, type ExpertGroups } from './expert-groups.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
-/** The part of a mixture that chooses experts. Its weight is `<path>.weight` [experts, hidden]. It is frozen in training. */
+/**
+ * The part of a mixture that chooses experts. Its weight is `<path>.weight` [experts, hidden], its bias `<path>.bias` [experts]. Both are
+ * frozen in the training of adapters.
+ */
 export interface RouterLayer {
   readonly path: string;
   readonly experts: number;
   readonly hidden: number;
   /** The number of experts that compute a token. */
   readonly perToken: number;
+  readonly bias?: boolean;
   /** Whether the weights of the chosen experts are scaled so that their sum is 1. */
   readonly normalizes: boolean;
+  /** How scores become weights. Default: the softmax over all experts. */
+  readonly scoring?: 'softmax' | 'sigmoid';
+  /** Whether `<path>.e_score_correction_bias` [experts] is added to the weights for the choice alone. No training changes it. */
+  readonly corrects?: boolean;
+  readonly groups?: ExpertGroups;
+  /** A factor of the weights. */
+  readonly scale?: number;
 }
 
 /** The experts of each token, and the factors of their results. */
@@ -24,32 +36,68 @@ export interface Routes {
 /**
  * Chooses the experts of each token:
  *
- *   p = softmax(x·Wᵀ),   the experts with the k largest p, each with the weight p, or p / Σ p of the chosen ones
- *
- * WHY the softmax comes after the choice when the weights are normalized: p / Σ p is the softmax over the chosen scores alone, and the
- * scores that were not chosen need no exponentials.
+ *   p = softmax(x·Wᵀ + b) or sigmoid(x·Wᵀ),   the experts with the k largest p + correction in the best groups,
+ *   each with the weight scale · p, or scale · p / Σ p of the chosen ones
  *
  * The choice itself has no gradient. The weights of the chosen experts have one.
  *
  * @param x  f32 [tokens, hidden]
- * @see Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1; Fedus et al. 2021, "Switch Transformers", section 2.1
+ * @see Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1; Fedus et al. 2021, "Switch Transformers", section 2.1;
+ *   DeepSeek-AI 2024, "DeepSeek-V3", section 2.1.2, for sigmoid, correction and groups
  */
 export function route(builder: GraphBuilder, x: Value, router: RouterLayer): Routes {
-  const { path, perToken, normalizes } = router;
+  const { path, experts: count, bias, scale = 1, corrects, groups, scoring } = router;
   const tape = builder.tape(path);
-  const scores = tape.op('Gemm', [x, builder.weight(`${path}.weight`)], { attributes: { transB: 1 } });
+  const offsets = bias ? [builder.weight(`${path}.bias`)] : [];
+  const inputs = [x, builder.weight(`${path}.weight`), ...offsets];
+  const scores = tape.op('Gemm', inputs, { attributes: { transB: 1 }, shape: [x.shape?.[0], count] });
+  const isPlain = scoring !== 'sigmoid' && !corrects && groups === undefined;
+  const { experts, weights } = isPlain ? byScores(tape, scores, router) : byWeights(builder, tape, { scores, router });
+  return { experts, weights: scaled(tape, weights, scale) };
+}
+
+/**
+ * WHY the softmax comes after the choice when the weights are normalized: p / Σ p is the softmax over the chosen scores alone, and the
+ * scores that were not chosen need no exponentials.
+ */
+function byScores(tape: Tape, scores: Value, { perToken, normalizes }: RouterLayer): Routes {
   const softmax = (of: Value): Value => tape.op('Softmax', [of], { attributes: { axis: -1 } });
-  const [chosen, experts] = tape.ops('TopK', [normalizes ? scores : softmax(scores), tape.int64s([perToken])], {
-    outputs: 2,
-    attributes: { axis: -1 },
-  });
-  if (chosen === undefined || experts === undefined) throw new TypeError('TopK has two outputs');
-  return { experts, weights: normalizes ? softmax(chosen) : chosen };
+  const { values, places } = top(tape, normalizes ? scores : softmax(scores), perToken);
+  return { experts: places, weights: normalizes ? softmax(values) : values };
+}
+
+/** The choice and the weights differ. */
+function byWeights(
+  builder: GraphBuilder,
+  tape: Tape,
+  { scores, router }: { readonly scores: Value; readonly router: RouterLayer },
+): Routes {
+  const { path, experts: count, perToken, normalizes, scoring, corrects, groups } = router;
+  const every =
+    scoring === 'sigmoid' ? tape.op('Sigmoid', [scores]) : tape.op('Softmax', [scores], { attributes: { axis: -1 } });
+  const corrected = corrects ? tape.op('Add', [every, builder.frozenWeight(`${path}.${correction}`)]) : every;
+  const limited = groups ? limitToGroups(tape, corrected, { ...groups, experts: count }) : corrected;
+  const { places } = top(tape, limited, perToken);
+  const weights = tape.op('GatherElements', [every, places], { attributes: { axis: -1 } });
+  if (!normalizes) return { experts: places, weights };
+  // WHY the addition: transformers adds it, so that weights that are all 0 stay 0.
+  const sum = tape.op('ReduceSum', [weights, tape.int64s([-1])], { attributes: { keepdims: 1 } });
+  return { experts: places, weights: tape.op('Div', [weights, tape.op('Add', [sum, tape.scalar(1e-20)])]) };
+}
+
+const correction = 'e_score_correction_bias';
+
+function scaled(tape: Tape, weights: Value, scale: number): Value {
+  return scale === 1 ? weights : tape.op('Mul', [weights, tape.scalar(scale)]);
 }
 
 /** The tensors of a router in the checkpoint and their shapes. */
-export function routerWeights({ path, experts, hidden }: RouterLayer): [name: string, shape: number[]][] {
-  return [[`${path}.weight`, [experts, hidden]]];
+export function routerWeights({ path, experts, hidden, ...router }: RouterLayer): [name: string, shape: number[]][] {
+  const offsets = [...(router.bias ? ['bias'] : []), ...(router.corrects ? [correction] : [])];
+  return [
+    [`${path}.weight`, [experts, hidden]],
+    ...offsets.map((name): [string, number[]] => [`${path}.${name}`, [experts]]),
+  ];
 }
 
 /** The tokens of a batch, each once for each of its experts, in the order of the experts. A row is one token for one expert. */

@@ -4,6 +4,7 @@ import { parseWith } from '../parse-with.ts';
 import { readBitsAndBytes, type BitsAndBytesConfig } from './foreign/bits-and-bytes-config.ts';
 import { readCompressed, type CompressedConfig } from './foreign/compressed-config.ts';
 import { readFloat8, type Float8Config } from './foreign/float8-config.ts';
+import { readMxfp4, type Mxfp4Config } from './foreign/mxfp4-config.ts';
 import { readAwq, readGptq, type GroupedConfig } from './foreign/grouped-config.ts';
 
 /** `quantization_config` in config.json: how the weights of a checkpoint were quantized. See docs/formats/quantized-checkpoint.md. */
@@ -17,7 +18,13 @@ export interface QuantizationConfig {
 }
 
 /** How the weights of a checkpoint were quantized, by Espalier or by another tool. */
-export type Quantization = QuantizationConfig | GroupedConfig | CompressedConfig | Float8Config | BitsAndBytesConfig;
+export type Quantization =
+  | QuantizationConfig
+  | GroupedConfig
+  | CompressedConfig
+  | Float8Config
+  | BitsAndBytesConfig
+  | Mxfp4Config;
 
 /** The value of `quant_method` in a checkpoint that Espalier quantized. */
 export const quantizationMethod = 'espalier';
@@ -49,6 +56,7 @@ const foreignReaders: ReadonlyMap<string, ForeignReader> = new Map<string, Forei
   ['compressed-tensors', readCompressed],
   ['fp8', readFloat8],
   ['bitsandbytes', readBitsAndBytes],
+  ['mxfp4', readMxfp4],
 ]);
 
 /**

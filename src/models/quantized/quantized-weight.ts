@@ -80,6 +80,10 @@ export function quantizedWeight(
 export class Problems {
   readonly #found: string[] = [];
 
+  get list(): readonly string[] {
+    return this.#found;
+  }
+
   add(problem: string): this {
     this.#found.push(problem);
     return this;

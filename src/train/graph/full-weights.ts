@@ -71,7 +71,7 @@ export interface SaveFullOptions {
 
 /**
  * Writes a whole Hugging Face folder: the trained weights in one `model.safetensors`, and all files of the base's folder that are not
- * weights (configuration, tokenizer). Tied weights stay tied: both have one tensor.
+ * weights (configuration, tokenizer). Tied weights stay tied: both have one tensor. Weights that no training changes are copied.
  *
  * @param dir  exists and is empty
  */
@@ -81,9 +81,25 @@ export async function saveFullModel(dir: string, { base, arena, dtype }: SaveFul
     const target = dtype === 'base' ? weightOf(base, entry).dtype : 'float32';
     tensors.push([entry.name, await narrowed(arena.view(entry), entry.shape, target)]);
   }
+  const trained = new Set(arena.entries.map(({ name }) => name));
+  for (const [name, ref] of base.weights) if (!trained.has(name)) tensors.push([name, await storedTensor(base, ref)]);
   await writeSafetensors(join(dir, 'model.safetensors'), tensors, { metadata: { format: 'pt' } });
   for (const name of await companions(base.dir)) await copyFile(join(base.dir, name), join(dir, name));
   if (dtype === 'float32') await declareFloat32(join(dir, 'config.json'));
+}
+
+async function storedTensor(
+  base: BaseModel,
+  { location, offset, length, dtype, shape }: WeightRef,
+): Promise<TensorData> {
+  const bytes = new Uint8Array(length);
+  await using file = await open(join(base.dir, location));
+  const { bytesRead } = await file.read(bytes, 0, length, offset);
+  if (bytesRead < length) {
+    const problems = `${location} has become shorter since it was opened`;
+    throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir: base.dir, problems });
+  }
+  return { dtype, shape, bytes };
 }
 
 /** f32 → the bytes of `dtype`; f32 itself stays a view. */

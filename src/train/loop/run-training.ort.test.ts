@@ -57,7 +57,8 @@ async function largestDifference(a: string, b: string): Promise<number> {
   return largest;
 }
 
-const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2', 'experts/both'];
+const mixtures = ['experts/both'];
+const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2', ...mixtures];
 const encoders = ['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'];
 
 describe.each([...decoders, ...encoders])('golden case %s', (name) => {

@@ -34,11 +34,17 @@ const defaults: Record<string, readonly (number | boolean)[]> = {
   arcee: [32000, 2560, 18432, 32, 32, 32, 80, 4096, 1e-5, false, 1e4],
   cohere: [256000, 8192, 22528, 40, 64, 64, 128, 8192, 1e-5, true, 5e5],
   cohere2: [256000, 8192, 22528, 40, 64, 64, 128, 8192, 1e-5, true, 1e4],
+  deepseek_v2: [102400, 4096, 11008, 32, 32, 32, 192, 2048, 1e-6, false, 1e4],
+  deepseek_v3: [129280, 7168, 18432, 61, 128, 128, 192, 4096, 1e-6, false, 1e4],
+  kimi_k2: [129280, 7168, 18432, 61, 128, 128, 192, 4096, 1e-6, false, 1e4],
+  dots1: [152064, 4608, 10944, 62, 32, 32, 144, 2048, 1e-6, false, 1e4],
   ernie4_5: [103424, 1024, 3072, 18, 16, 2, 128, 131072, 1e-5, true, 5e5],
   exaone4: [102400, 4096, 16384, 32, 32, 32, 128, 2048, 1e-5, false, 1e4],
   falcon: [65024, 4544, 18176, 32, 71, 1, 64, 2048, 1e-5, true, 1e4],
   glm: [151552, 4096, 13696, 40, 32, 2, 128, 131072, 1.5625e-7, false, 1e4],
   glm4: [151552, 4096, 13696, 40, 32, 2, 128, 131072, 1.5625e-7, false, 1e4],
+  glm4_moe: [151552, 4096, 10944, 46, 96, 8, 128, 131072, 1e-5, false, 1e4],
+  gpt_oss: [201088, 2880, 2880, 36, 64, 8, 64, 131072, 1e-5, false, 15e4],
   gpt_neox: [50432, 6144, 24576, 44, 64, 64, 96, 2048, 1e-5, false, 1e4],
   hunyuan_v1_dense: [290943, 4096, 11008, 32, 32, 32, 128, 2048, 1e-5, false, 1e4],
   ministral: [32000, 4096, 14336, 32, 32, 8, 128, 131072, 1e-6, false, 1e4],
@@ -54,7 +60,10 @@ const defaults: Record<string, readonly (number | boolean)[]> = {
 };
 
 /** What a file of the family cannot leave out. */
-const needed: Record<string, Record<string, unknown>> = { mistral3: { text_config: {} } };
+const needed: Record<string, Record<string, unknown>> = {
+  mistral3: { text_config: {} },
+  glm4_moe: { head_dim: 128 },
+};
 
 describe('the families of decoders', () => {
   it('are all in the table of defaults', () => {

@@ -3,6 +3,8 @@ import { apertus } from './apertus.ts';
 import { arcee } from './arcee.ts';
 import { cohere } from './cohere.ts';
 import { cohere2 } from './cohere2.ts';
+import { deepseekV2, deepseekV3, kimiK2 } from './deepseek.ts';
+import { dots1 } from './dots1.ts';
 import { ernie45 } from './ernie4-5.ts';
 import { exaone4 } from './exaone4.ts';
 import { falcon } from './falcon.ts';
@@ -10,6 +12,8 @@ import { gemma2 } from './gemma2.ts';
 import { gemma3, gemma3Multimodal } from './gemma3.ts';
 import { glm } from './glm.ts';
 import { glm4 } from './glm4.ts';
+import { glm4Moe } from './glm4-moe.ts';
+import { gptOss } from './gpt-oss.ts';
 import { gptNeox } from './gpt-neox.ts';
 import { gpt2 } from './gpt2.ts';
 import { granite } from './granite.ts';
@@ -43,6 +47,9 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   arcee,
   cohere,
   cohere2,
+  deepseekV2,
+  deepseekV3,
+  dots1,
   ernie45,
   exaone4,
   falcon,
@@ -51,11 +58,14 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   gemma3Multimodal,
   glm,
   glm4,
+  glm4Moe,
   gptNeox,
+  gptOss,
   gpt2,
   granite,
   graniteMoe,
   hunyuan,
+  kimiK2,
   lfm2,
   llama,
   ministral,

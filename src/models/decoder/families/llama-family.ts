@@ -64,7 +64,7 @@ export function parseLlamaFamily<Fields>(
   const context = { features, path, ...sizes, defaultTheta: theta, ...kind };
   const given = parseWith(ropeFields, json, path);
   const isSaid = given.rope_parameters ?? given.rope_scaling ?? undefined;
-  const shared = readRope(isSaid === undefined && unsaid ? { rope_parameters: unsaid } : given, context);
+  const shared = readRope(isSaid === undefined && unsaid ? { ...given, rope_parameters: unsaid } : given, context);
   const { hidden_act: act } = parseWith(activationField(own.activation ?? 'silu'), json, path);
   const differences = traits(fields, { sizes, rope: shared, features, path });
   const activation = differences.activation ?? features.activation('hidden_act', act);

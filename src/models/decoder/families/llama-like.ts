@@ -51,6 +51,13 @@ export interface LlamaLike {
   /** Default: 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly softcap?: number | undefined;
+  /** The layers of queries, keys and values, if they are not Llama's. @param path  the path of the attention */
+  readonly projections?: (path: string) => Projections;
+  /** The size of a head of values. Default: that of queries and keys. */
+  readonly valueDim?: number;
+  readonly furtherLayers?: number;
+  /** Whether each head has an attention sink. */
+  readonly sinks?: boolean;
   /** Queries, keys and values are clipped to ± this number. */
   readonly clip?: number | undefined;
   readonly embeddingScale?: number;
@@ -95,6 +102,8 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
     heads: sizes.heads,
     kvHeads: sizes.kvHeads,
     headDim: sizes.headDim,
+    ...(options.valueDim !== undefined && { valueDim: options.valueDim }),
+    ...(options.furtherLayers !== undefined && { furtherLayers: options.furtherLayers }),
     maxPositions: longest ? reachOf(longest, maxPositions) : maxPositions,
     ...(recomputeLength !== undefined && { recomputeLength }),
     embedding: `${root}.embed_tokens`,
@@ -176,10 +185,10 @@ function attentionOf(options: LlamaLike, block: string, index: number): Attentio
   const queryKeyNorm = queryKeyNormOf(options, path);
   return {
     path,
-    projections: projectionsOf(options, path),
+    projections: options.projections?.(path) ?? projectionsOf(options, path),
     output: {
       path: `${path}.${options.outputName ?? 'o_proj'}`,
-      in: heads * headDim,
+      in: heads * (options.valueDim ?? headDim),
       out: hiddenSize,
       bias: biases?.output ?? false,
     },
@@ -189,6 +198,7 @@ function attentionOf(options: LlamaLike, block: string, index: number): Attentio
     ...(softcap !== undefined && { softcap }),
     ...(clip !== undefined && { clip }),
     ...(window !== undefined && { window }),
+    ...(options.sinks && { sinks: `${path}.sinks` }),
     ...(queryGrowth && { queryGrowth }),
   };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../../core/index.ts';
 import type { Activation } from '../../graph/activation.ts';
 import type { LinearLayer } from '../../graph/linear.ts';
-import type { Expert, MixtureLayer } from '../../graph/mixture.ts';
+import type { MixtureLayer } from '../../graph/mixture.ts';
 import type { MlpLayer } from '../../graph/mlp.ts';
 import type { RouterLayer } from '../../graph/routing.ts';
 import { parseWith } from '../../parse-with.ts';
@@ -59,7 +59,15 @@ export interface MixtureOptions extends MixtureSizes {
   readonly normalizes: boolean;
   /** The name of the router below the path. Default: `gate`. */
   readonly router?: string;
+  /** What else differs in the router. */
+  readonly routing?: Pick<RouterLayer, 'bias' | 'scoring' | 'corrects' | 'groups' | 'scale'>;
   readonly shared?: MixtureLayer['shared'];
+}
+
+interface GatedSizes {
+  readonly hiddenSize: number;
+  readonly inner: number;
+  readonly bias?: boolean;
 }
 
 /** Describes a mixture whose experts are named as in transformers 5: `<path>.experts`. */
@@ -71,6 +79,7 @@ export function mixtureOf(options: MixtureOptions): MixtureLayer {
     hidden: hiddenSize,
     perToken,
     normalizes,
+    ...options.routing,
   };
   return {
     kind: 'mixture',
@@ -82,20 +91,20 @@ export function mixtureOf(options: MixtureOptions): MixtureLayer {
   };
 }
 
-/** A gated feed-forward part without biases, named as in Llama. */
+/** A gated feed-forward part, named as in Llama. Without `bias` it has none. */
 export function gatedMlp(
   path: string,
-  { activation, ...sizes }: { readonly hiddenSize: number; readonly inner: number; readonly activation: Activation },
+  { activation, ...sizes }: GatedSizes & { readonly activation: Activation },
 ): MlpLayer {
   return { path, activation, kind: 'gated', ...gatedLinears(path, sizes) };
 }
 
 function gatedLinears(
   path: string,
-  { hiddenSize, inner }: { readonly hiddenSize: number; readonly inner: number },
-): Expert {
+  { hiddenSize, inner, bias = false }: GatedSizes,
+): Record<'gate' | 'up' | 'down', LinearLayer> {
   const layer = (name: string, width: number, out: number): LinearLayer => {
-    return { path: `${path}.${name}`, in: width, out, bias: false };
+    return { path: `${path}.${name}`, in: width, out, bias };
   };
   return {
     gate: layer('gate_proj', hiddenSize, inner),

@@ -1,0 +1,8 @@
+import type { Value } from '../../ir/index.ts';
+
+/** Queries, keys and values, flat (f32 [tokens, heads·headDim]) or split into heads. */
+export interface Heads {
+  readonly queries: Value;
+  readonly keys: Value;
+  readonly values: Value;
+}
