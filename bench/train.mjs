@@ -2,6 +2,7 @@
 //
 //   node bench/train.mjs --base DIR [--threads 2] [--steps 5] [--batch 4] [--tokens 128]   rows of random tokens, one length
 //   node bench/train.mjs --base DIR --rows FILE [--batch 8]                                rows of input_ids and labels
+//   with --recompute, activations are computed again
 //
 // Prints one line of JSON. The first step is a warm-up and not counted; padding is not counted as tokens.
 import { spawn } from 'node:child_process';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '4' },
     tokens: { type: 'string', default: '128' },
     rank: { type: 'string', default: '16' },
+    recompute: { type: 'boolean', default: false },
   },
 });
 if (values.base === undefined) throw new Error('Name the base: --base DIR');
@@ -41,6 +43,7 @@ try {
   words.push('--rank', values.rank, '--alpha', String(2 * Number(values.rank)), '--learning-rate', '2e-4');
   words.push('--max-grad-norm', '0', '--batch-size', String(batch), '--max-steps', String(steps + 1));
   words.push('--max-length', String(Math.max(...lengths)), '--no-shuffle', '--threads', values.threads, '--json');
+  if (values.recompute) words.push('--recompute');
   const peakRssMb = await run(fileURLToPath(new URL('../bin/espalier', import.meta.url)), words);
   const metrics = (await readFile(join(folder, 'out', 'metrics.jsonl'), 'utf8'))
     .trim()

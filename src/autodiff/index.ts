@@ -13,6 +13,7 @@ export {
 } from './gradient-rule.ts';
 export { standardLowerings } from './lowering/index.ts';
 export type { Lowering, LoweringContext } from './lowering/lowering.ts';
+export { dequantizeAgain, hasIntegerWeights } from './passes/dequantize-again.ts';
 export { dropExpands } from './passes/drop-expands.ts';
 export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
 export { gradientPasses } from './passes/index.ts';

@@ -1,4 +1,5 @@
 import { dataTypeNumber, type DataType } from '../tensor/index.ts';
+import { stopGradientKey } from './stop-gradient.ts';
 import type { Tape } from './tape.ts';
 import type { Value } from './graph.ts';
 
@@ -11,7 +12,8 @@ import type { Value } from './graph.ts';
  * @param x  a tensor of any type except string. If its rank is known, the rank must be at least 1.
  */
 export function zeroAfter(tape: Tape, x: Value, dtype: DataType = x.dtype ?? 'float32'): Value {
-  const none = tape.op('Slice', [x, tape.int64s([0]), tape.int64s([0]), tape.int64s([0])]);
+  const inputs = [x, tape.int64s([0]), tape.int64s([0]), tape.int64s([0])];
+  const none = tape.op('Slice', inputs, { metadata: { [stopGradientKey]: 'there are no elements' } });
   const typed =
     x.dtype === dtype ? none : tape.op('Cast', [none], { attributes: { to: dataTypeNumber(dtype) }, dtype });
   return tape.op('ReduceSum', [typed], { attributes: { keepdims: 0 } });

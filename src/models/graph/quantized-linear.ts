@@ -1,5 +1,5 @@
-import { moduleKey, type Tape, type Value } from '../../ir/index.ts';
-import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
+import { moduleKey, zeroAfter, type Tape, type Value } from '../../ir/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
 import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { float8Floats } from './float8-floats.ts';
@@ -108,18 +108,18 @@ function middlesOf(tape: Tape, { rows, signed }: Int8): Value[] {
 }
 
 /**
- * Dequantizes the weights and multiplies the input without rounding it, because rounding has no gradient.
+ * Multiplies the input, not rounded, by the weights as floats, because rounding has no gradient.
  *
- * WHY no DequantizeLinear: ONNX Runtime fuses it with the product to MatMulNBits, which rounds the input. The operators used here
- * are computed once, when the model is loaded.
+ * WHY DequantizeLinear: ONNX Runtime does not compute it when it loads a model, so the weights stay bytes, and each product makes floats of
+ * its own matrix alone. WHY the zero: ONNX Runtime fuses a DequantizeLinear of constants with its product, and rounds the input.
  */
 function ofDequantized(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Int8 }): Value {
   const { path, name, weight } = layer;
   const tape = builder.tape(path);
   const levels = builder.bytesOf(name, [weight.columns, weight.rows]);
-  const floats = tape.op('Cast', [levels], { attributes: { to: dataTypeNumber('float32') } });
-  const centred = weight.signed ? floats : tape.op('Sub', [floats, tape.scalar(128)]);
-  const matrix = tape.op('Mul', [centred, builder.bytesOf(weight.scales, [weight.rows])]);
+  const scales = tape.op('Add', [builder.bytesOf(weight.scales, [weight.rows]), zeroAfter(tape, x, 'float32')]);
+  const inputs = [levels, scales, ...middlesOf(tape, weight)];
+  const matrix = tape.op('DequantizeLinear', inputs, { attributes: { axis: 1 } });
   return biased(builder, builder.tape(path, { [moduleKey]: path }).op('Gemm', [x, matrix]), layer);
 }
 

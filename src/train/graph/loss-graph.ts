@@ -1,5 +1,5 @@
 import { breathe, EspalierError, option } from '../../core/index.ts';
-import { differentiate, gradientPasses, recompute } from '../../autodiff/index.ts';
+import { dequantizeAgain, differentiate, gradientPasses, hasIntegerWeights, recompute } from '../../autodiff/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
@@ -14,6 +14,11 @@ export interface LossGraph extends PreparedGraph {
   readonly parameters: readonly ParameterSpec[];
   /** The output with the gradient, for each parameter; empty in a graph for evaluation. */
   readonly gradientOf: ReadonlyMap<string, string>;
+  /**
+   * Whether the frozen weights are in memory once, as they are in the files, and not a second time for each product in the layout of its
+   * kernel. So it is for weights of integers.
+   */
+  readonly isUnpacked: boolean;
 }
 
 export interface LossGraphOptions {
@@ -46,8 +51,9 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   runPasses(model, [exactProducts, exactDequantization]);
   const gradientOf = gradients ? addGradients(model, parameters, options) : new Map<string, string>();
   await breathe();
+  const isUnpacked = hasIntegerWeights(graph);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
-  return { ...prepared, parameters: parameters.map(specOf), gradientOf };
+  return { ...prepared, parameters: parameters.map(specOf), gradientOf, isUnpacked };
 }
 
 /** Checks that every weight to be trained is an input that the graph reads. */
@@ -70,6 +76,7 @@ export function addGradients(
   const { graph } = model;
   const totals = new Map<Value, Value>();
   const gradients = differentiate(model, { loss: lossOf(graph), parameters, totals });
+  runPasses(model, [dequantizeAgain]);
   if (options.recompute === true) recompute(model, { totals, parameters: gradients });
   const names = new Map<string, string>();
   for (const parameter of parameters) {

@@ -1,4 +1,4 @@
-import { openPreparedGraph, type GraphSessionOptions, type OpenGraph } from '../../execution/index.ts';
+import type { GraphSessionOptions, OpenGraph } from '../../execution/index.ts';
 import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
@@ -8,6 +8,7 @@ import { keysOf } from './dropout-keys.ts';
 import type { LossResult, PassPlace, PassRunner } from './passes.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 import type { LossGraph } from './loss-graph.ts';
+import { openLossGraph } from './open-loss-graph.ts';
 
 export interface LossSessionOptions {
   readonly environment: Environment;
@@ -53,9 +54,7 @@ export class LossSession implements PassRunner {
   }
 
   static async open(graph: LossGraph, options: LossSessionOptions): Promise<LossSession> {
-    // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
-    const session = { varyingShapes: true, ...options.session };
-    const open = await openPreparedGraph(graph, { environment: options.environment, session });
+    const open = await openLossGraph(graph, options);
     const result = new LossSession(open, options);
     result.#bindFixed(graph, options);
     return result;

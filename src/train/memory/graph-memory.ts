@@ -17,6 +17,8 @@ export interface GraphSizes {
   readonly dims: ReadonlyMap<string, number>;
   /** Tokens of the whole training: at most so many rows of a table are read. */
   readonly tokens: number;
+  /** Whether products keep a copy of a constant in the layout of their kernel. Default: true. */
+  readonly packs?: boolean;
 }
 
 /** Operators that keep a constant second input in the layout of their kernel, each operator a copy of its own. */
@@ -36,7 +38,7 @@ const packedColumns = 16;
  *
  * @param model  with inferred shapes, nodes in the order in which they run
  */
-export function graphMemory({ graph }: Model, { dims, tokens }: GraphSizes): GraphMemory {
+export function graphMemory({ graph }: Model, { dims, tokens, packs = true }: GraphSizes): GraphMemory {
   const constants = constantsOf(graph.nodes, graph.initializers.values());
   const running = graph.nodes.filter((node) => !node.outputs.every((output) => output && constants.has(output)));
   const unknown: string[] = [];
@@ -46,7 +48,7 @@ export function graphMemory({ graph }: Model, { dims, tokens }: GraphSizes): Gra
     return size ?? 0;
   };
   return {
-    weights: weightsOf(constants, { running: new Set(running), tokens, dims }),
+    weights: weightsOf(constants, { running: new Set(running), tokens, dims, packs }),
     activations: peakOf(running, { sizeOf, outputs: new Set(graph.outputs) }),
     unknown,
   };
@@ -67,14 +69,15 @@ interface WeightUse {
   readonly running: ReadonlySet<Node>;
   readonly tokens: number;
   readonly dims: GraphSizes['dims'];
+  readonly packs: boolean;
 }
 
-function weightsOf(constants: ReadonlySet<Value>, { running, tokens, dims }: WeightUse): number {
+function weightsOf(constants: ReadonlySet<Value>, { running, tokens, dims, packs: isPacking }: WeightUse): number {
   let sum = 0;
   for (const value of constants) {
     const uses = [...value.uses].filter(({ node }) => running.has(node));
     const size = bytesOf(value, dims) ?? 0;
-    const packs = uses.filter(({ node, index }) => index === 1 && packing.has(node.qualifiedType));
+    const packs = uses.filter(({ node, index }) => isPacking && index === 1 && packing.has(node.qualifiedType));
     const others = uses.filter((use) => !packs.includes(use));
     sum += packs.length * packedBytes(value, size);
     if (others.length === 0) continue;

@@ -127,7 +127,9 @@ export interface GraphPeak {
 function peakOf(graph: LossGraph, { batches, tokens }: { batches: readonly MicroBatch[]; tokens: number }): GraphPeak {
   const model: Model = decodeModel(graph.bytes, { what: 'the training graph' });
   inferShapes(model);
-  const peaks = batches.map((batch) => graphMemory(model, { dims: batchDims(model, batch), tokens }));
+  const peaks = batches.map((batch) =>
+    graphMemory(model, { dims: batchDims(model, batch), tokens, packs: !graph.isUnpacked }),
+  );
   return {
     weights: Math.max(0, ...peaks.map(({ weights }) => weights)),
     activations: Math.max(0, ...peaks.map(({ activations }) => activations)),

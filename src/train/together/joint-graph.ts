@@ -1,5 +1,5 @@
 import { breathe } from '../../core/index.ts';
-import { gradientPasses } from '../../autodiff/index.ts';
+import { gradientPasses, hasIntegerWeights } from '../../autodiff/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
@@ -36,6 +36,8 @@ export interface JointGraph extends PreparedGraph {
   readonly rowInputs: ReadonlyMap<string, string>;
   /** The dimension of the targets. */
   readonly targets: string;
+  /** As in `LossGraph`. */
+  readonly isUnpacked: boolean;
 }
 
 export interface JointGraphOptions {
@@ -71,10 +73,11 @@ export async function createJointGraph(
   runPasses(model, [exactProducts, exactDequantization]);
   const outputs = gradients ? addGradients(model, values.flat(), { recompute }) : new Map<string, string>();
   await breathe();
+  const isUnpacked = hasIntegerWeights(graph);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const names = new Set(added.map(({ name }) => name));
   const lanes = values.map((inputs, lane) => laneOf(inputs, { lane, outputs, names }));
-  return { ...prepared, lanes, rowInputs, targets };
+  return { ...prepared, lanes, rowInputs, targets, isUnpacked };
 }
 
 function laneName(lane: number): string {

@@ -1,10 +1,11 @@
-import { openPreparedGraph, type OpenGraph } from '../../execution/index.ts';
+import type { OpenGraph } from '../../execution/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/index.ts';
 import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { BatchMemory } from '../graph/batch-memory.ts';
 import { keysOf } from '../graph/dropout-keys.ts';
+import { openLossGraph } from '../graph/open-loss-graph.ts';
 import type { ParameterArena } from '../graph/parameter-arena.ts';
 import type { LossResult, PassPlace } from '../graph/passes.ts';
 import type { JointGraph, Lane } from './joint-graph.ts';
@@ -59,7 +60,7 @@ export class JointSession implements Disposable {
     lanes: readonly LaneMemory[],
     { environment }: { readonly environment: Environment },
   ): Promise<JointSession> {
-    const open = await openPreparedGraph(graph, { environment, session: { varyingShapes: true } });
+    const open = await openLossGraph(graph, { environment });
     const session = new JointSession(graph, open, lanes);
     session.#bindFixed();
     return session;

@@ -154,7 +154,11 @@ function peakOf(graph: JointGraph, { base, maxTokens, tokens, batches }: Passes)
     for (const lanes of planMicroBatches(present, { base, maxTokens })) {
       const pass = graph.lanes.map((_, lane) => (lanes.includes(lane) ? present.get(lane) : undefined));
       const size = sum(pass.map((micro) => micro?.tokens ?? 0));
-      const { weights, activations, unknown } = graphMemory(model, { dims: dimsOf(model, pass), tokens });
+      const { weights, activations, unknown } = graphMemory(model, {
+        dims: dimsOf(model, pass),
+        tokens,
+        packs: !graph.isUnpacked,
+      });
       peak = {
         weights: Math.max(peak.weights, weights),
         activations: Math.max(peak.activations, activations),
