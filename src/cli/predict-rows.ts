@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
-import { openPredictor, type PredictRow } from '../evaluate/index.ts';
+import { choosePrompt, inputTypes, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openPredictor, type PredictRow, type TokenSource } from '../evaluate/index.ts';
 import { openChosenEnvironment } from '../execution/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { readInputs } from '../train/index.ts';
@@ -20,6 +20,8 @@ const schema = z.object({
   file: path.optional(),
   inputIds: tokenIds.optional(),
   maxLength: positiveInteger.optional(),
+  promptName: z.string().optional(),
+  inputType: z.enum(inputTypes).optional(),
   labels: z
     .string()
     .transform((text) => text.split(',').map((name) => name.trim()))
@@ -42,10 +44,14 @@ export function declarePredictOptions(command: Command): void {
     .option('--max-length <n>', 'tokens of a row; a longer text is cut (default: it is refused)');
 }
 
+type SourcedRow = PredictRow & { readonly source?: TokenSource };
+
 /** Rows with their results: logits or a vector for each row. */
 export interface Predictions {
   readonly base: BaseModel;
   readonly results: readonly Float32Array[];
+  /** For each row its text, of a base that gives numbers for each token; undefined for token ids. */
+  readonly sources: readonly (TokenSource | undefined)[];
 }
 
 /** Runs the rows of a command line through the base and its adapters. */
@@ -63,14 +69,15 @@ export async function predictRows(
   const longest = rows.reduce((length, row) => Math.max(length, 'inputs' in row ? 1 : row.inputIds.length), 1);
   const maxLength = Math.min(longest, base.config.maxPositions);
   using predictor = await openPredictor({ base, environment, task, adapters, maxLength });
-  return { base, results: await predictor.predict(rows, context) };
+  const sources = rows.map((row) => ('source' in row ? row.source : undefined));
+  return { base, results: await predictor.predict(rows, context), sources };
 }
 
 async function readRows(
-  { text, textPair, file, inputIds, maxLength = Infinity }: PredictOptions,
+  { text, textPair, file, inputIds, maxLength = Infinity, ...choice }: PredictOptions,
   base: BaseModel,
   signal: AbortSignal,
-): Promise<readonly PredictRow[]> {
+): Promise<readonly SourcedRow[]> {
   const given = Object.entries({ '--text': text, '--file': file, '--input-ids': inputIds });
   const names = given.filter(([, value]) => value !== undefined).map(([name]) => name);
   if (names.length !== 1 || (textPair !== undefined && text === undefined)) {
@@ -81,23 +88,36 @@ async function readRows(
     throw new EspalierError('CLI_CONFLICT', { expected: 'one of --text, --file and --input-ids', actual });
   }
   const tokenizer = await openTokenizer(base.dir);
-  if (file !== undefined) return readInputs(file, { base, tokenizer, maxLength, signal });
+  const prompt = promptOf(choice, base);
+  if (file !== undefined) return readInputs(file, { base, tokenizer, maxLength, prompt, signal });
   if (base.inputs !== undefined) {
     const expected = `--file with rows of "inputs" (${base.inputs.map(({ name }) => name).join(', ')})`;
     throw new EspalierError('CLI_CONFLICT', { expected, actual: names.join('') });
   }
   if (inputIds !== undefined) return [{ inputIds: inputIds.slice(0, maxLength) }];
-  return [encodeText(tokenizer, { text: text ?? '', pair: textPair, maxLength })];
+  return [encodeText(tokenizer, { text: prompt + (text ?? ''), pair: textPair, maxLength })];
+}
+
+/** What stands before every text: nothing, unless the base embeds and has prompts. */
+function promptOf(
+  { promptName: name, inputType: type }: Pick<PredictOptions, 'promptName' | 'inputType'>,
+  { prompts }: BaseModel,
+): string {
+  const chosen = choosePrompt(prompts, { name, type });
+  if ('prompt' in chosen) return chosen.prompt;
+  throw new EspalierError('CLI_CONFLICT', { expected: 'a prompt of the base', actual: chosen.problem });
 }
 
 function encodeText(
   tokenizer: Tokenizer | undefined,
   { text, pair, maxLength }: { text: string; pair: string | undefined; maxLength: number },
-): PredictRow {
+): SourcedRow {
   if (tokenizer === undefined) {
     const expected = '--input-ids or --file, since the folder of the base has no tokenizer';
     throw new EspalierError('CLI_CONFLICT', { expected, actual: '--text' });
   }
-  const { ids, typeIds } = tokenizer.encodeForEncoder(text, { pair, maxLength });
-  return { inputIds: ids, typeIds };
+  const offsets = pair === undefined;
+  const encoded = tokenizer.encodeForEncoder(text, { pair, maxLength, offsets });
+  const source = encoded.offsets && { text, offsets: encoded.offsets };
+  return { inputIds: encoded.ids, typeIds: encoded.typeIds, ...(source && { source }) };
 }

@@ -1,4 +1,14 @@
-export { type Classification, classificationOf } from './prediction/classification.ts';
+export {
+  type Classification,
+  classificationOf,
+  type MultiLabelClassification,
+  type Regression,
+  resultOf,
+  type RowResult,
+  type TokenLabel,
+  type TokenSource,
+  tokenLabelsOf,
+} from './prediction/classification.ts';
 export type { PredictRow, TensorRow, TokenRow } from './prediction/predict-row.ts';
 export { openPredictor, type PredictOptions, Predictor, type PredictorOptions } from './prediction/predictor.ts';
 export { type DriftOptions, type DriftSide, logitDrift, type LogitDrift } from './scoring/logit-drift.ts';

@@ -38,7 +38,7 @@ async function isComplete(folder: string, include: readonly string[]): Promise<b
 
 const isIndex = (path: string): boolean => path.endsWith('.safetensors.index.json') && !path.includes('/');
 /** Names of files have an extension; names of folders have none. A link whose blob was deleted is found missing by `hasFile`. */
-const isFileName = (path: string): boolean => /\.\w+$/.test(path) && !/^[^/]*_Pooling$/.test(path);
+const isFileName = (path: string): boolean => /\.\w+$/.test(path) && !/^[^/]*_(Pooling|Dense)$/.test(path);
 
 /** An index that cannot be read counts as complete; loading the model then reports the error. */
 async function shardsOf(path: string): Promise<string[]> {

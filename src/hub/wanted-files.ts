@@ -20,7 +20,10 @@ const companions = [
   './additional_chat_templates/*.jinja',
   './modules.json',
   './genai_config.json',
+  './config_sentence_transformers.json',
   './*_Pooling/config.json',
+  './*_Dense/config.json',
+  './*_Dense/model.safetensors',
 ];
 
 /** WHY in the root folder only: subfolders repeat the same weights in the formats of other tools. */

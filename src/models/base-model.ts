@@ -1,6 +1,7 @@
 import type { AdaptableModule, Dim, Model } from '../ir/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
+import type { TextPrompts } from './encoder/text-prompts.ts';
 import type { StoredTensors } from './stored-tensors.ts';
 import type { WeightRef } from './weight-ref.ts';
 
@@ -23,6 +24,8 @@ export interface ModelConfig {
    * and holds all of its tokens: no earlier part of a row can be taken out of it. Absent when the base has none.
    */
   readonly states?: readonly (readonly number[])[];
+  /** For each layer, the one whose keys and values it reads. Absent when each reads its own. */
+  readonly caches?: readonly number[];
   /** The size of a head in the keys and values of the decode graph. Absent when it is `headDim`. */
   readonly cachedHeadDim?: number;
   /** The number of positions of the model, and so the length of its longest sequence. */
@@ -79,6 +82,12 @@ export interface BaseGraphs {
  */
 export type BaseTask = 'causal-lm' | 'classification' | 'embedding';
 
+/**
+ * What the numbers of a classification graph mean, if they are not the scores of classes of which one fits: scores of classes of which any
+ * number fits (`multi-label`), or the numbers themselves (`regression`).
+ */
+export type BaseProblem = 'multi-label' | 'regression';
+
 /** An input of a classification or embedding graph. */
 export interface BaseInput {
   readonly name: string;
@@ -103,6 +112,11 @@ export interface BaseModel {
   readonly task?: BaseTask;
   /** The names of the classes in the order of the logits. Absent when the base has none. */
   readonly labels?: readonly string[];
+  readonly problem?: BaseProblem;
+  /** Whether the classification graph gives numbers for each token, [batch, seq, labels]. Absent: for each row. */
+  readonly perToken?: boolean;
+  /** What stands before texts that are embedded. Absent: nothing. */
+  readonly prompts?: TextPrompts;
   /** The token id that fills short rows when a graph has an attention mask. Default: 0. */
   readonly padTokenId?: number;
   /**

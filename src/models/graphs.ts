@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import type { Model } from '../ir/index.ts';
 import type { BaseGraphs, BaseModel, EncoderGraphOptions, GraphOptions, TrainingGraphOptions } from './base-model.ts';
-import { addClassificationLoss, addRegressionLoss } from './graph/losses.ts';
+import { addClassificationLoss, addFlagsLoss, addRegressionLoss, addTokenLoss } from './graph/losses.ts';
 
 /**
  * Builds the graph that computes the logits of selected positions of whole rows.
@@ -77,7 +77,7 @@ export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength:
  *
  * Inputs: `input_ids` i64 [batch, seq] and `attention_mask` i64 [batch, seq], which is 1 for tokens and 0 for padding. An encoder takes
  * padding on either side, a decoder on the right. A base with its own `inputs` takes those instead.
- * Output: `logits` f32 [batch, labels]. For a base with its own `inputs` the axes after the batch are those of the base.
+ * Output: `logits` f32 [batch, labels], with `perToken` [batch, seq, labels]. For a base with its own `inputs` the axes after the batch are those of the base.
  */
 export function buildClassificationGraph(base: BaseModel, options: EncoderGraphOptions = {}): Model {
   return graphOf(base, 'classification')(options);
@@ -90,13 +90,19 @@ export function buildClassificationGraph(base: BaseModel, options: EncoderGraphO
  *   `correct` i64 [], how many rows have their largest logit at their label.
  * - `numbers`: inputs as above and `targets` f32 [batch, ...], shaped as the logits. Output: `loss_sum` f32 [], Σ over rows of the mean
  *   squared error of a row.
+ * - `tokens`, of a base with `perToken`: inputs as above and `labels` i64 [batch, seq], −100 for tokens that do not count. Outputs:
+ *   `loss_sum` f32 [], Σ over the tokens that count of −log softmax(logits)[label], and `correct` i64 [] of these tokens.
+ * - `flags`: inputs as above and `targets` f32 [batch, labels], 1 for each class that fits and 0 for the others. Output: `loss_sum` f32
+ *   [], Σ over rows of the mean over classes of −log p(target), p = sigmoid(logit), in nats.
  */
 export function buildClassificationTrainingGraph(
   base: BaseModel,
-  { targets, ...options }: EncoderGraphOptions & { readonly targets: 'classes' | 'numbers' },
+  { targets, ...options }: EncoderGraphOptions & { readonly targets: 'classes' | 'numbers' | 'flags' | 'tokens' },
 ): Model {
   const model = buildClassificationGraph(base, { ...options, exact: true });
   if (targets === 'classes') addClassificationLoss(model);
+  else if (targets === 'tokens') addTokenLoss(model);
+  else if (targets === 'flags') addFlagsLoss(model);
   else addRegressionLoss(model);
   return model;
 }

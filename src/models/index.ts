@@ -2,12 +2,15 @@ export type {
   BaseGraphs,
   BaseInput,
   BaseModel,
+  BaseProblem,
   BaseTask,
   EncoderGraphOptions,
   GraphOptions,
   ModelConfig,
 } from './base-model.ts';
 export { rowInputs } from './base-model.ts';
+export { choosePrompt, inputTypes, type PromptChoice, type TextPrompts } from './encoder/text-prompts.ts';
+export { readersOf } from './cache-readers.ts';
 export { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 export type { GenerationConfig } from './generation-config.ts';
 export {

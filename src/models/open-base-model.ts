@@ -60,7 +60,8 @@ export function familyOf(json: unknown, path: string): DecoderFamily {
   const fields = parseWith(header, json, path);
   const { model_type: type, architectures } = fields;
   const family = decoderFamilies.find(({ modelType }) => modelType === type);
-  if (family && (!architectures?.length || architectures.includes(family.architecture))) return family;
+  const names = family ? [family.architecture, innerOf(family)] : [];
+  if (family && (!architectures?.length || architectures.some((name) => names.includes(name)))) return family;
   if (family && isClassifier(family, json)) return family;
   const known = [
     ...decoderFamilies.map(({ modelType, architecture }) => `${modelType} / ${architecture}`),
@@ -73,6 +74,11 @@ export function familyOf(json: unknown, path: string): DecoderFamily {
     architecture: remark === undefined ? named : `${named} (${remark})`,
     supported: known,
   });
+}
+
+/** The class of a network without its head, as models for embeddings name it. */
+function innerOf({ architecture }: DecoderFamily): string {
+  return architecture.replace(/(ForCausalLM|ForConditionalGeneration|LMHeadModel)$/, 'Model');
 }
 
 /** Returns a hint about an unknown model type: that its whole kind is not supported, or the nearest supported name. */

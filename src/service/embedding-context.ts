@@ -1,5 +1,6 @@
 import type { Router } from '../routing/index.ts';
 import type { Embedder, ResidentAdapter } from '../batching/index.ts';
+import type { TextPrompts } from '../models/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { BaseContext } from './serving-context.ts';
 
@@ -8,6 +9,8 @@ export interface EmbeddingContext extends BaseContext {
   readonly router: Pick<Router<ResidentAdapter>, 'resolve' | 'assertKnown'>;
   readonly embedder: Pick<Embedder, 'embed' | 'maxLength'>;
   readonly tokenizer: Tokenizer | undefined;
+  /** What stands before texts. */
+  readonly prompts?: TextPrompts | undefined;
   /** Length of a vector; undefined if the graph does not declare it. */
   readonly width: number | undefined;
 }

@@ -155,8 +155,8 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
 }
 
 /** Whether a base gives one number for a text or a pair. WHY of an encoder: a decoder joins pairs by words of its own. */
-function isReranker({ config, task, labels }: BaseModel): boolean {
-  return config.kind === 'encoder' && task === 'classification' && labels?.length === 1;
+function isReranker({ config, task, labels, perToken }: BaseModel): boolean {
+  return config.kind === 'encoder' && perToken !== true && task === 'classification' && labels?.length === 1;
 }
 
 /** The tables of an encoder in which its inputs are looked up. */
@@ -169,7 +169,7 @@ function idLimitsOf({ config, weights }: BaseModel): ReadonlyMap<string, number>
 }
 
 /** The parameters that a classifier's adapter may replace, by PEFT's names: the head, and what lies before it in DistilBERT and ModernBERT. */
-const headName = /^(pre_)?classifier\.|^score\.|^head\.(dense|norm)\./;
+const headName = /^(pooler|(pre_)?classifier)\.|^score\.|^head\.(dense|norm)\./;
 
 /** The head of a classifier, which adapters may replace (`modules_to_save`). */
 async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParameter[]> {
@@ -216,7 +216,13 @@ function embeddingContext(
     maxLength: context.maxLength,
   });
   const width = model.signature.outputs[0]?.shape.at(-1);
-  return { ...context, embedder, tokenizer, width: typeof width === 'number' ? width : undefined };
+  return {
+    ...context,
+    embedder,
+    tokenizer,
+    prompts: base.prompts,
+    width: typeof width === 'number' ? width : undefined,
+  };
 }
 
 function rerankContext(

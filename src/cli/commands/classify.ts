@@ -1,8 +1,8 @@
-import { classificationOf } from '../../evaluate/index.ts';
+import { resultOf, tokenLabelsOf } from '../../evaluate/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { declarePredictOptions, predictRows } from '../predict-rows.ts';
 
-/** `espalier classify`: finds the label of a text, or the numbers that a base without labels computes. */
+/** `espalier classify`: finds the label of a text or of each of its tokens, or the numbers that a base without labels computes. */
 export const classifyCommand: CommandDefinition = {
   name: 'classify',
   summary: 'Says which label of a classifier fits a text, or any other row.',
@@ -17,9 +17,22 @@ export const classifyCommand: CommandDefinition = {
     command.option('--labels <names>', 'the classes of a head that an adapter brings to an encoder without one');
   },
   run: async (options, context) => {
-    const { base, results } = await predictRows('classification', options, context);
-    for (const logits of results) {
-      const answer = classificationOf(logits, base.labels);
+    const { base, results, sources } = await predictRows('classification', options, context);
+    for (const [row, logits] of results.entries()) {
+      if (base.perToken === true) {
+        const tokens = tokenLabelsOf(logits, { labels: base.labels ?? [], source: sources[row] });
+        context.output.answer({ tokens }, () =>
+          tokens
+            .map(({ probability, label, text, token }) => `${probability.toFixed(4)}  ${label}  ${text ?? token}`)
+            .join('\n'),
+        );
+        continue;
+      }
+      const answer = resultOf(logits, base);
+      if ('values' in answer) {
+        context.output.answer(answer, () => answer.values.map((value) => value.toPrecision(7)).join(' '));
+        continue;
+      }
       const chosen = [...answer.probabilities.entries()].sort(([, a], [, b]) => b - a).slice(0, 10);
       context.output.answer(answer, () =>
         chosen.map(([index, share]) => `${share.toFixed(4)}  ${base.labels?.[index] ?? index}`).join('\n'),

@@ -1,6 +1,6 @@
 import { LeastRecentlyUsed, Pace } from '../../core/index.ts';
 import { openGraph, type OpenGraph } from '../../execution/index.ts';
-import { buildDecodeGraph, type BaseModel } from '../../models/index.ts';
+import { buildDecodeGraph, readersOf, type BaseModel, type ModelConfig } from '../../models/index.ts';
 import type { Environment, IoBinding, Session } from '../../onnxruntime/index.ts';
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
@@ -62,6 +62,7 @@ export class CachedRunner implements StepRunner {
   readonly #unit: number;
   readonly #hasItems: boolean;
   readonly #inputs: ReadonlySet<string>;
+  readonly #config: ModelConfig;
   readonly #kv: KvCache;
   readonly #decode: StepBuffers;
   readonly #prefill: StepBuffers;
@@ -91,6 +92,7 @@ export class CachedRunner implements StepRunner {
     this.#session = session;
     this.#stack = stack;
     this.#inputs = inputs;
+    this.#config = base.config;
     this.#kv = new KvCache({ ...positionShapeOf(base.config), states: base.config.states, slots, maxLength });
     const window = stack?.rows ?? 1;
     this.#unit = stack?.unit ?? 1;
@@ -220,8 +222,10 @@ export class CachedRunner implements StepRunner {
     for (const [layer, arrays] of this.#kv.layers.entries()) {
       for (const part of ['key', 'value'] as const) {
         const tensor = this.#kv.tensorOver(arrays[part], slot, batch);
-        binding.bindInput(`past_key_values.${layer}.${part}`, tensor);
-        binding.bindOutput(`present.${layer}.${part}`, tensor);
+        for (const reader of readersOf(this.#config, layer)) {
+          binding.bindInput(`past_key_values.${reader}.${part}`, tensor);
+          binding.bindOutput(`present.${reader}.${part}`, tensor);
+        }
         tensor.dispose();
       }
       const turn = pace.step();

@@ -1,7 +1,23 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { classificationOf } from './classification.ts';
+import { classificationOf, resultOf } from './classification.ts';
+
+describe('resultOf', () => {
+  it('scores each class for itself where any number of them may fit', () => {
+    const result = resultOf(Float32Array.of(0, -2, 3), { labels: ['a', 'b', 'c'], problem: 'multi-label' });
+    expect(result).toMatchObject({ labels: ['a', 'c'], logits: [0, -2, 3] });
+    expect('probabilities' in result && result.probabilities[2]).toBeCloseTo(0.952574, 6);
+  });
+
+  it('gives the numbers of a base for regression as they are', () => {
+    expect(resultOf(Float32Array.of(1.5), { labels: ['LABEL_0'], problem: 'regression' })).toEqual({ values: [1.5] });
+  });
+
+  it('chooses one class otherwise', () => {
+    expect(resultOf(Float32Array.of(0, 2), { labels: ['a', 'b'] })).toMatchObject({ label: 'b' });
+  });
+});
 
 describe('classificationOf', () => {
   it('chooses the largest logit, and gives probabilities in its order that add up to 1', () => {

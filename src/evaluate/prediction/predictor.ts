@@ -89,7 +89,7 @@ export class Predictor implements Disposable {
   }
 
   /**
-   * @returns f32 numbers for each row, in the order of the rows
+   * @returns f32 numbers for each row, in the order of the rows; of a base with `perToken` [tokens, labels] for each row
    * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE, before anything is run
    */
   async predict(rows: readonly PredictRow[], { signal }: PredictOptions = {}): Promise<readonly Float32Array[]> {
@@ -104,7 +104,12 @@ export class Predictor implements Disposable {
         signal,
       );
       const width = values.length / count;
-      batch.forEach((index, at) => (results[index] = values.slice(at * width, (at + 1) * width)));
+      const longest = Math.max(...batch.map((index) => lengthAt(rows, index)));
+      for (const [at, index] of batch.entries()) {
+        // A row has numbers for each of its tokens, and for the padding behind them.
+        const own = this.#base.perToken === true ? (width / longest) * lengthAt(rows, index) : width;
+        results[index] = values.slice(at * width, at * width + own);
+      }
     }
     return results;
   }
@@ -164,4 +169,9 @@ export class Predictor implements Disposable {
     if (index < 0) return;
     throw new EspalierError('MODEL_TOKEN_OUT_OF_RANGE', { token: ids[index] ?? NaN, index, vocabSize });
   }
+}
+
+function lengthAt(rows: readonly PredictRow[], index: number): number {
+  const row = rows[index];
+  return row === undefined ? 1 : lengthOf(row);
 }

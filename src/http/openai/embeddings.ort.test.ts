@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,6 +92,27 @@ describe('embeddings', () => {
       expect(one.usage).toEqual({ prompt_tokens: ids.length, total_tokens: ids.length });
     }
     expect(many.data.map(({ index }) => index)).toEqual([...texts.keys()]);
+  });
+
+  it('put the prompt that is asked for before texts', async () => {
+    const prompts = { query: 'the film was ', sts: 'is this ' };
+    await mkdir(join(folder, 'base'), { recursive: true });
+    const file = join(folder, 'base', 'config_sentence_transformers.json');
+    await writeFile(file, JSON.stringify({ prompts, default_prompt_name: 'sts' }));
+    const client = await open('BertModel');
+    const vectorOf = async (input: string | number[], more: object = {}): Promise<readonly number[] | undefined> => {
+      const answer = await client.embeddings.create({ model: 'encoder', input, encoding_format: 'float', ...more });
+      return answer.data[0]?.embedding;
+    };
+    const plain = { prompt_name: null, input_type: 'document' };
+    const [query, fallback] = [await vectorOf('the film was good', plain), await vectorOf('is this good', plain)];
+    expectClose(await vectorOf('good', { input_type: 'query' }), query ?? []);
+    expectClose(await vectorOf('good', { prompt_name: 'query' }), query ?? []);
+    expectClose(await vectorOf('good'), fallback ?? []);
+    expect(query).not.toEqual(fallback);
+    await expect(vectorOf('good', { prompt_name: 'web' })).rejects.toThrow('it has query, sts');
+    await expect(vectorOf([2, 14, 3], { prompt_name: 'query' })).rejects.toMatchObject({ status: 400 });
+    await expect(vectorOf('good', { input_type: 'clustering' })).rejects.toMatchObject({ status: 400 });
   });
 
   it('name the base among the models', async () => {

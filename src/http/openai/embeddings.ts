@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { EspalierError, Pace } from '../../core/index.ts';
+import { choosePrompt, inputTypes } from '../../models/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
@@ -19,6 +20,8 @@ export const embeddingSchema = z.looseObject({
   input: textsOrTokens(maxInputs),
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: z.number().int().positive().nullish(),
+  prompt_name: z.string().nullish(),
+  input_type: z.enum(inputTypes).nullish(),
 });
 
 type Body = z.output<typeof embeddingSchema>;
@@ -69,9 +72,17 @@ function refuseShorter({ dimensions }: Body, { width }: EmbeddingContext): void 
 
 /** Tokenizes texts in slices. A text with too many characters is refused before the first is tokenized. */
 async function textsOf(
-  { input: { texts, isOne } }: Body,
-  { tokenizer, embedder }: EmbeddingContext,
+  { input: { texts: given, isOne }, ...body }: Body,
+  { tokenizer, embedder, prompts }: EmbeddingContext,
 ): Promise<(readonly number[])[]> {
+  const prompt = promptOf(body, prompts);
+  if (typeof body.prompt_name === 'string' && given.some((text) => typeof text !== 'string')) {
+    throw new EspalierError('REQUEST_INVALID', {
+      param: 'prompt_name',
+      problem: 'a prompt stands before texts, not before token ids',
+    });
+  }
+  const texts = given.map((text) => (typeof text === 'string' ? prompt + text : text));
   const paramOf = (place: number): string => (isOne ? 'input' : `input.${place}`);
   for (const [place, text] of texts.entries()) checkTextLength(text, paramOf(place), embedder.maxLength);
   const pace = new Pace();
@@ -92,6 +103,16 @@ async function textsOf(
     if (turn) await turn;
   }
   return all;
+}
+
+/** What stands before each text. */
+function promptOf(
+  { prompt_name: name, input_type: type }: Pick<Body, 'prompt_name' | 'input_type'>,
+  prompts: EmbeddingContext['prompts'],
+): string {
+  const chosen = choosePrompt(prompts, { name: name ?? undefined, type: type ?? undefined });
+  if ('prompt' in chosen) return chosen.prompt;
+  throw new EspalierError('REQUEST_INVALID', { param: 'prompt_name', problem: chosen.problem });
 }
 
 /** Little-endian f32, as OpenAI's clients read it. */

@@ -41,14 +41,15 @@ async function listOnnxFiles(path: string): Promise<BaseFiles> {
   return { dir: found.dir, entry, files: distinct([...files, ...(await smallFiles(found.dir))]) };
 }
 
-/** The files of configuration and tokenizer, including those in the folders of sentence-transformers (`1_Pooling`). */
-async function smallFiles(dir: string): Promise<string[]> {
+/** The files of configuration and tokenizer, including those in the folders of sentence-transformers (`1_Pooling`, `2_Dense`). */
+async function smallFiles(dir: string, { isStep = false } = {}): Promise<string[]> {
   const names: string[] = [];
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     if (entry.isDirectory()) {
       if (!/^\d+_\w+$/.test(entry.name)) continue;
-      names.push(...(await smallFiles(join(dir, entry.name))).map((name) => join(entry.name, name)));
+      names.push(...(await smallFiles(join(dir, entry.name), { isStep: true })).map((name) => join(entry.name, name)));
     } else if (/^[^.].*\.(json|txt|model|jinja)$/.test(entry.name)) names.push(entry.name);
+    else if (isStep && entry.name === 'model.safetensors') names.push(entry.name);
   }
   return names;
 }

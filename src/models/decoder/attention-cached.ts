@@ -4,10 +4,10 @@ import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
 import { continuedRows } from '../graph/recurrent/state-rows.ts';
-import { cachedHeadDim, narrowed, widened } from './head-padding.ts';
+import { cachedHeadDim, narrowed, repeated, widened } from './head-padding.ts';
 import { alibiTable, queryFactors } from './position-scaling.ts';
-import type { Heads } from './heads.ts';
-import { project } from './project.ts';
+import type { Heads, OwnHeads } from './heads.ts';
+import { project, sizedFor, withKeys } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { isStatic, rotationOf, type Places, type Rotation } from './rotation.ts';
 import type { Attention } from './stack.ts';
@@ -33,6 +33,7 @@ export interface CacheInputs {
  */
 export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Attention {
   const shared = sharedValues(builder, inputs);
+  const every = new Map<number, Heads>();
   return {
     states: continuedRows(builder, inputs),
     positions: () => {
@@ -40,11 +41,14 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
       return tape.op('Reshape', [shared.positions(), tape.int64s([-1])]);
     },
     attend(x, layer, index) {
-      const flat = project(builder, x, { layer, config: inputs.config });
-      const heads = turned(builder, { layer, shared, inputs, heads: flat });
-      const attended = attend(builder, { layer, index, shared, inputs, heads });
+      const config = sizedFor(layer, inputs.config);
+      const own = { layer, shared, inputs: { ...inputs, config }, kvHeads: inputs.config.kvHeads };
+      const flat = project(builder, x, { layer, config });
+      const heads = withKeys(turned(builder, { ...own, heads: flat }), layer, every);
+      every.set(index, heads);
+      const attended = attend(builder, { ...own, index, heads });
       const tape = builder.tape(layer.path);
-      const { heads: count, headDim, valueDim = headDim } = inputs.config;
+      const { heads: count, headDim, valueDim = headDim } = config;
       const narrow = narrowed(tape, attended, { heads: count, headDim: valueDim, cachedDim: shared.cachedDim });
       return tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]);
     },
@@ -108,18 +112,21 @@ function alibiOf(tape: Tape, scale: number, { config, inputIds, totalLength, max
   return tape.op('Expand', [tape.op('Unsqueeze', [filled, tape.int64s([0, 2])]), shape]);
 }
 
-interface CachedLayer {
+interface CachedLayer<H extends OwnHeads> {
   readonly layer: AttentionLayer;
   readonly shared: Shared;
+  /** The configuration is the one with the sizes of this layer. */
   readonly inputs: CacheInputs;
+  /** The number of key heads in the cache. A layer with fewer repeats them. */
+  readonly kvHeads: number;
   /** Each f32 [tokens, heads·headDim], and [batch, seq, heads·headDim] after the rotary embedding. */
-  readonly heads: Heads;
+  readonly heads: H;
 }
 
 /** Normalizes single heads, arranges them in rows, and applies the rotary embedding unless the attention does it. */
-function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedLayer): Heads {
+function turned(builder: GraphBuilder, { layer, shared, inputs, heads, ...cached }: CachedLayer<OwnHeads>): OwnHeads {
   const tape = builder.tape(layer.path);
-  const { rope, queryKeyNorm: norms } = layer;
+  const { rope, queryKeyNorm: norms, valueNorm } = layer;
   const { heads: count, kvHeads, headDim, valueDim = headDim } = inputs.config;
   const rotation = rope && !turnsInside(rope, layer, inputs) ? shared.rotation(rope) : undefined;
   const widen = (x: Value, num: number, dim = headDim): Value =>
@@ -136,9 +143,9 @@ function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedL
       },
     });
   };
+  const normed = (x: Value, layerOf: NormLayer): Value =>
+    norm(builder, tape.op('Reshape', [x, tape.int64s([-1, headDim])]), layerOf);
   const prepared = (flat: Value, headNorm: NormLayer | undefined, num: number): Value => {
-    const normed = (x: Value, layerOf: NormLayer): Value =>
-      norm(builder, tape.op('Reshape', [x, tape.int64s([-1, headDim])]), layerOf);
     const before = headNorm && !single?.turned ? normed(flat, headNorm) : flat;
     const rows = tape.op('Reshape', [before, shared.rowShape]);
     const rotated = rotate(rows, num);
@@ -148,17 +155,22 @@ function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedL
   };
   const factors = shared.queryFactors(layer.queryGrowth);
   const queries = prepared(heads.queries, single?.query, count);
+  const grown = factors ? tape.op('Mul', [queries, factors]) : queries;
+  if (!('keys' in heads)) return { queries: grown };
+  const values = valueNorm ? normed(heads.values, valueNorm) : heads.values;
+  const repeat = (x: Value): Value =>
+    repeated(tape, x, { heads: kvHeads, times: cached.kvHeads / kvHeads, headDim: shared.cachedDim });
   return {
-    queries: factors ? tape.op('Mul', [queries, factors]) : queries,
-    keys: prepared(heads.keys, single?.key, kvHeads),
-    values: widen(tape.op('Reshape', [heads.values, shared.rowShape]), kvHeads, valueDim),
+    queries: grown,
+    keys: repeat(prepared(heads.keys, single?.key, kvHeads)),
+    values: repeat(widen(tape.op('Reshape', [values, shared.rowShape]), kvHeads, valueDim)),
   };
 }
 
 /** @returns f32 [batch, seq, heads·headDim] */
-function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer & { readonly index: number }): Value {
+function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer<Heads> & { readonly index: number }): Value {
   const { layer, inputs, heads } = cached;
-  const shape = ['batch', inputs.config.kvHeads, inputs.maxLength, cached.shared.cachedDim];
+  const shape = ['batch', cached.kvHeads, inputs.maxLength, cached.shared.cachedDim];
   const past = ['key', 'value'].map((part) =>
     builder.graph.addInput(`past_key_values.${index}.${part}`, 'float32', shape),
   );
@@ -187,7 +199,7 @@ function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer & { rea
   return attended;
 }
 
-function tablesOf({ layer, shared, inputs }: CachedLayer): Value[] {
+function tablesOf({ layer, shared, inputs }: CachedLayer<Heads>): Value[] {
   const { rope } = layer;
   if (rope === undefined || !turnsInside(rope, layer, inputs)) return [];
   const { cos, sin } = shared.tables(rope);
@@ -195,12 +207,12 @@ function tablesOf({ layer, shared, inputs }: CachedLayer): Value[] {
 }
 
 /** The bias of the scores is the input after the two tables and the positions. */
-function biasOf({ layer, shared }: CachedLayer): (Value | undefined)[] {
+function biasOf({ layer, shared }: CachedLayer<Heads>): (Value | undefined)[] {
   return layer.alibi ? [undefined, undefined, undefined, shared.alibi(layer.scale)] : [];
 }
 
 /** The sinks are the input after the bias. */
-function sinksOf(builder: GraphBuilder, { layer, inputs, ...cached }: CachedLayer): (Value | undefined)[] {
+function sinksOf(builder: GraphBuilder, { layer, inputs, ...cached }: CachedLayer<Heads>): (Value | undefined)[] {
   if (layer.sinks === undefined) return [];
   const before = tablesOf({ layer, inputs, ...cached }).length + biasOf({ layer, inputs, ...cached }).length;
   return [...Array.from({ length: 4 - before }, () => undefined), builder.weight(layer.sinks)];
@@ -208,11 +220,11 @@ function sinksOf(builder: GraphBuilder, { layer, inputs, ...cached }: CachedLaye
 
 type GroupQueryAttributes = Readonly<Record<string, ReturnType<typeof float> | number>>;
 
-function attributesOf({ layer, inputs }: CachedLayer): GroupQueryAttributes {
+function attributesOf({ layer, inputs, kvHeads }: CachedLayer<Heads>): GroupQueryAttributes {
   const { rope, scale, softcap, window } = layer;
   return {
     num_heads: inputs.config.heads,
-    kv_num_heads: inputs.config.kvHeads,
+    kv_num_heads: kvHeads,
     scale: float(scale),
     ...(softcap !== undefined && { softcap: float(softcap) }),
     ...(window !== undefined && { local_window_size: window }),

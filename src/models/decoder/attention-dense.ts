@@ -2,12 +2,12 @@ import { float, type Tape, type Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
-import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
+import type { AttentionLayer, DecoderConfig, KeySizes } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
 import { wholeRows } from '../graph/recurrent/state-rows.ts';
 import { alibiTable, queryFactors } from './position-scaling.ts';
-import type { Heads } from './heads.ts';
-import { project } from './project.ts';
+import type { Heads, OwnHeads } from './heads.ts';
+import { project, withKeys } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { rotationOf, type Places, type Rotation } from './rotation.ts';
 import type { RowLayout } from '../graph/row-layout.ts';
@@ -34,15 +34,21 @@ export interface DenseInputs {
  * repeated in memory.
  */
 export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Attention {
-  const { config, rows } = inputs;
-  const shared = sharedValues(builder, inputs);
+  const { rows } = inputs;
+  const ofSizes = memoized((sizes: KeySizes | undefined) => {
+    const config = { ...inputs.config, ...sizes };
+    return { config, shared: sharedValues(builder, { ...inputs, config }) };
+  });
+  const every = new Map<number, Heads>();
   return {
     positions: () => rows.positions(),
     states: wholeRows(builder, rows),
-    attend(x, layer) {
+    attend(x, layer, index) {
       const tape = builder.tape(layer.path);
-      const flat = project(builder, x, { layer, config });
-      const heads = turned(builder, tape, { layer, shared, heads: split(tape, flat, { config, rows, shared }) });
+      const { config, shared } = ofSizes(layer.sizes);
+      const apart = split(tape, project(builder, x, { layer, config }), { config, rows, shared });
+      const heads = withKeys(turned(builder, tape, { layer, shared, heads: apart }), layer, every);
+      every.set(index, heads);
       return rows.collect(tape, attend(builder, tape, { config, layer, shared, heads }), layer.output.in);
     },
   };
@@ -125,9 +131,9 @@ function maskOf(tape: Tape, square: Value, window: number | undefined): Value {
 /** Splits queries, keys and values into heads: f32 [tokens, heads·headDim] → [batch, heads, seq, headDim], values with valueDim. */
 function split(
   tape: Tape,
-  { queries, keys, values }: Heads,
+  flat: OwnHeads,
   { config, rows, shared }: Pick<DenseInputs, 'config' | 'rows'> & { readonly shared: Shared },
-): Heads {
+): OwnHeads {
   const { queryShape, keyShape, valueShape } = shared;
   const { headDim, valueDim = headDim } = config;
   const heads = (x: Value, shape: Value, count: number, dim = headDim): Value => {
@@ -135,23 +141,25 @@ function split(
     const apart = tape.op('Reshape', [rows.spread(tape, x), shape], { shape: dims });
     return tape.op('Transpose', [apart], { attributes: { perm: [0, 2, 1, 3] } });
   };
+  const queries = heads(flat.queries, queryShape, config.heads);
+  if (!('keys' in flat)) return { queries };
   return {
-    queries: heads(queries, queryShape, config.heads),
-    keys: heads(keys, keyShape, config.kvHeads),
-    values: heads(values, valueShape, config.kvHeads, valueDim),
+    queries,
+    keys: heads(flat.keys, keyShape, config.kvHeads),
+    values: heads(flat.values, valueShape, config.kvHeads, valueDim),
   };
 }
 
-interface Turning {
+interface Turning<H extends OwnHeads> {
   readonly layer: AttentionLayer;
   readonly shared: Shared;
   /** Each f32 [batch, heads, seq, headDim]. */
-  readonly heads: Heads;
+  readonly heads: H;
 }
 
 /** Normalizes single heads and applies the rotary embedding. */
-function turned(builder: GraphBuilder, tape: Tape, { layer, shared, heads }: Turning): Heads {
-  const { queryKeyNorm: norms, rope } = layer;
+function turned(builder: GraphBuilder, tape: Tape, { layer, shared, heads }: Turning<OwnHeads>): OwnHeads {
+  const { queryKeyNorm: norms, rope, valueNorm } = layer;
   const single = norms?.over === 'head' ? norms : undefined;
   const rotate = (x: Value): Value => {
     if (rope === undefined) return x;
@@ -167,10 +175,12 @@ function turned(builder: GraphBuilder, tape: Tape, { layer, shared, heads }: Tur
   };
   const queries = prepared(heads.queries, single?.query);
   const factors = shared.queryFactors(layer.queryGrowth);
+  const grown = factors ? tape.op('Mul', [queries, factors]) : queries;
+  if (!('keys' in heads)) return { queries: grown };
   return {
-    queries: factors ? tape.op('Mul', [queries, factors]) : queries,
+    queries: grown,
     keys: prepared(heads.keys, single?.key),
-    values: heads.values,
+    values: valueNorm ? norm(builder, heads.values, valueNorm) : heads.values,
   };
 }
 
@@ -187,7 +197,7 @@ function rotaryAttributes({ shape }: Value, { dims, interleaved }: RopeConfig): 
 function attend(
   builder: GraphBuilder,
   tape: Tape,
-  { config, layer, shared, heads }: Turning & { readonly config: DecoderConfig },
+  { config, layer, shared, heads }: Turning<Heads> & { readonly config: DecoderConfig },
 ): Value {
   const { heads: count, kvHeads, headDim, valueDim = headDim } = config;
   const { scale, softcap, window } = layer;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Model, Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
 import type { BaseModel, EncoderGraphOptions } from '../base-model.ts';
-import { readLabels } from '../encoder/read-labels.ts';
+import { readLabels, readProblem } from '../encoder/read-labels.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import { parseWith } from '../parse-with.ts';
 import { denseAttention } from './attention-dense.ts';
@@ -19,7 +19,7 @@ const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().nul
 /** A decoder with a head for classes. This file holds the differences from a decoder that continues text. */
 export interface DecoderClassifier {
   readonly config: DecoderConfig;
-  readonly about: Pick<BaseModel, 'task' | 'labels' | 'padTokenId'>;
+  readonly about: Pick<BaseModel, 'task' | 'labels' | 'problem' | 'padTokenId'>;
 }
 
 const header = z.looseObject({ architectures: z.array(z.string()).nullish() });
@@ -37,6 +37,7 @@ export function isClassifier({ architecture }: DecoderFamily, json: unknown): bo
 export function asClassifier(config: DecoderConfig, json: unknown, path: string): DecoderClassifier {
   const { pad_token_id: padTokenId } = parseWith(padding, json, path);
   const labels = readLabels(json, path);
+  const problem = readProblem(json, path);
   const head = {
     path: 'score',
     in: config.narrowEmbedding?.width ?? config.hiddenSize,
@@ -46,7 +47,12 @@ export function asClassifier(config: DecoderConfig, json: unknown, path: string)
   const { logitSoftcap: _, ...rest } = config;
   return {
     config: { ...rest, head, logitScale: 1 },
-    about: { task: 'classification', labels, ...(typeof padTokenId === 'number' && { padTokenId }) },
+    about: {
+      task: 'classification',
+      labels,
+      ...(problem && { problem }),
+      ...(typeof padTokenId === 'number' && { padTokenId }),
+    },
   };
 }
 

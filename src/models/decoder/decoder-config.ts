@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../base-model.ts';
+import type { Activation } from '../graph/activation.ts';
 import type { LinearLayer } from '../graph/linear.ts';
 import type { FeedForward } from '../graph/mixture.ts';
 import type { NormLayer } from '../graph/norm.ts';
@@ -27,6 +28,8 @@ export interface DecoderConfig extends ModelConfig {
   readonly narrowEmbedding?: { readonly width: number; readonly widen: LinearLayer; readonly narrow: LinearLayer };
   /** The table of learned positions, which is added to the embedding. Position 0 is the row `offset` of the table. */
   readonly learnedPositions?: { readonly path: string; readonly count: number; readonly offset?: number };
+  /** Further vectors of each token, one for each block. */
+  readonly perLayer?: PerLayerInputs;
   readonly blocks: readonly DecoderBlock[];
   /** The factor of each branch before it is added to the residual stream. */
   readonly residualScale: number;
@@ -46,6 +49,8 @@ export interface DecoderConfig extends ModelConfig {
  *
  * A recurrent layer stands in the place of attention, or beside it: then both results are added. A part that is absent is omitted with
  * its sum.
+ *
+ * Then come, where it has them, its branch of the further vectors of tokens, and a scale.
  */
 export interface DecoderBlock {
   readonly path: string;
@@ -60,13 +65,47 @@ export interface DecoderBlock {
   readonly parallel?: boolean;
   /** Norms of the residual stream itself, after each of the two sums. */
   readonly sumNorms?: { readonly attention: NormLayer; readonly mlp: NormLayer };
+  /** Reads the vectors of this block in `PerLayerInputs`. */
+  readonly perLayer?: PerLayerBranch;
+  /** The name of a tensor [1] by which the result of the block is multiplied. */
+  readonly outputScale?: string;
+}
+
+/**
+ * The further vectors p of each token, [blocks, width], from its id and from its embedding e:
+ *
+ *   p = (tableScale·table[id] + norm(projectionScale·projection(e))) / √2
+ */
+export interface PerLayerInputs {
+  readonly width: number;
+  /** The path of the table [rows, blocks·width]. */
+  readonly table: string;
+  readonly rows: number;
+  readonly tableScale: number;
+  readonly projection: LinearLayer;
+  readonly projectionScale: number;
+  /** Over the vector of each block. */
+  readonly norm: NormLayer;
+}
+
+/** A branch of a block with its further vector p of each token: x ← x + norm(projection(activation(gate(x)) ∘ p)). */
+export interface PerLayerBranch {
+  readonly path: string;
+  readonly gate: LinearLayer;
+  readonly activation: Activation;
+  readonly projection: LinearLayer;
+  readonly norm: NormLayer;
 }
 
 export interface AttentionLayer {
   readonly path: string;
   readonly projections: Projections;
   readonly output: LinearLayer;
+  /** The number and the size of key heads, if they are not those of the decoder. */
+  readonly sizes?: KeySizes;
   readonly queryKeyNorm?: QueryKeyNorm;
+  /** The norm of each head of values. */
+  readonly valueNorm?: NormLayer;
   /** Queries, keys and values are clipped to ± this number, after the norms over all heads. */
   readonly clip?: number;
   /** The rotary embedding. undefined: the layer has none. */
@@ -85,6 +124,11 @@ export interface AttentionLayer {
   readonly window?: number;
 }
 
+export interface KeySizes {
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
 /** The norms of queries and keys: over each head, over each head with weights of its own, or over all heads as one vector. */
 export interface QueryKeyNorm {
   readonly over: 'head' | 'own-head' | 'all';
@@ -95,10 +139,13 @@ export interface QueryKeyNorm {
 }
 
 /**
- * The layers of queries, keys and values: three matrices, one, or those of latent attention. In one matrix, all queries, all keys and all values lie side by side
+ * The layers of queries, keys and values: three matrices; two, where the products of the keys are the values as well; that of the
+ * queries alone, where keys and values are those of an earlier block (`source`); one for all; or those of latent attention. In one matrix, all queries, all keys and all values lie side by side
  * in this order, or the queries of each key head, this key head, and its value head (`grouped`).
  */
 export type Projections =
   | { readonly kind: 'separate'; readonly query: LinearLayer; readonly key: LinearLayer; readonly value: LinearLayer }
   | LatentProjections
+  | { readonly kind: 'keys-as-values'; readonly query: LinearLayer; readonly key: LinearLayer }
+  | { readonly kind: 'queries'; readonly query: LinearLayer; readonly source: number }
   | { readonly kind: 'packed'; readonly packed: LinearLayer; readonly grouped?: boolean };

@@ -8,11 +8,13 @@ import { latentLinears, latentNorms } from './latent-projections.ts';
 
 /** Maps the name of every tensor in a checkpoint of this configuration to its shape, in the order of the computation. */
 export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly number[]> {
-  const { hiddenSize, learnedPositions, narrowEmbedding, lastNorm } = config;
+  const { hiddenSize, learnedPositions, narrowEmbedding, lastNorm, perLayer } = config;
   const shapes = new Map<string, readonly number[]>();
   shapes.set(`${config.embedding}.weight`, [config.vocabSize, narrowEmbedding?.width ?? hiddenSize]);
   if (learnedPositions) shapes.set(`${learnedPositions.path}.weight`, [learnedPositions.count, hiddenSize]);
+  if (perLayer) shapes.set(`${perLayer.table}.weight`, [perLayer.rows, config.layers * perLayer.width]);
   const layers = [
+    ...(perLayer ? [...linearWeights(perLayer.projection), ...normWeights(perLayer.norm)] : []),
     ...(narrowEmbedding ? linearWeights(narrowEmbedding.widen) : []),
     ...config.blocks.flatMap((block) => blockWeights(block, config)),
     ...(lastNorm ? normWeights(lastNorm) : []),
@@ -25,11 +27,12 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
 
 /** The modules that an adapter can target: the embeddings, all linear layers and the parameters of experts. The head is last. */
 export function decoderModules(config: DecoderConfig): AdaptableModule[] {
-  const { embedding, vocabSize, hiddenSize, learnedPositions, narrowEmbedding } = config;
-  const inner = config.blocks.flatMap(({ attention, recurrent, mlp }) => [
+  const { embedding, vocabSize, hiddenSize, learnedPositions, narrowEmbedding, perLayer: further } = config;
+  const inner = config.blocks.flatMap(({ attention, recurrent, mlp, perLayer }) => [
     ...(attention ? attentionLinears(attention) : []).map(moduleOf),
     ...(recurrent ? recurrentLinears(recurrent) : []).map(moduleOf),
     ...(mlp ? [...feedForwardLinears(mlp).map(moduleOf), ...expertModules(mlp)] : []),
+    ...(perLayer ? [moduleOf(perLayer.gate), moduleOf(perLayer.projection)] : []),
   ]);
   const modules = narrowEmbedding
     ? [moduleOf(narrowEmbedding.widen), ...inner, moduleOf(narrowEmbedding.narrow)]
@@ -43,6 +46,9 @@ export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   return [
     table(embedding, vocabSize, narrowEmbedding?.width),
     ...(learnedPositions ? [table(learnedPositions.path, learnedPositions.count)] : []),
+    ...(further
+      ? [table(further.table, further.rows, config.layers * further.width), moduleOf(further.projection)]
+      : []),
     ...modules,
     moduleOf(config.head),
   ];
@@ -56,13 +62,15 @@ function blockWeights(
   const norms = [
     block.attentionNorm,
     queryKeyNorm?.query,
-    queryKeyNorm?.key,
+    attention?.projections.kind === 'queries' ? undefined : queryKeyNorm?.key,
+    attention?.valueNorm,
     ...(attention?.projections.kind === 'latent' ? latentNorms(attention.projections) : []),
     block.attentionOutputNorm,
     block.mlpNorm,
     block.mlpOutputNorm,
     block.sumNorms?.attention,
     block.sumNorms?.mlp,
+    block.perLayer?.norm,
   ];
   const sinks: [string, number[]][] = attention?.sinks ? [[attention.sinks, [heads]]] : [];
   return [
@@ -71,11 +79,22 @@ function blockWeights(
     ...sinks,
     ...(recurrent ? recurrentWeights(recurrent) : []),
     ...(mlp ? feedForwardWeights(mlp) : []),
+    ...(block.perLayer ? [block.perLayer.gate, block.perLayer.projection].flatMap(linearWeights) : []),
+    ...(block.outputScale === undefined ? [] : [[block.outputScale, [1]] as [string, number[]]]),
   ];
 }
 
 function attentionLinears({ projections, output }: AttentionLayer): LinearLayer[] {
-  if (projections.kind === 'packed') return [projections.packed, output];
-  if (projections.kind === 'latent') return [...latentLinears(projections), output];
-  return [projections.query, projections.key, projections.value, output];
+  switch (projections.kind) {
+    case 'packed':
+      return [projections.packed, output];
+    case 'latent':
+      return [...latentLinears(projections), output];
+    case 'queries':
+      return [projections.query, output];
+    case 'keys-as-values':
+      return [projections.query, projections.key, output];
+    case 'separate':
+      return [projections.query, projections.key, projections.value, output];
+  }
 }

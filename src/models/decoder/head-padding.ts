@@ -35,3 +35,15 @@ export function narrowed(tape: Tape, x: Value, { heads, headDim, cachedDim }: He
   const cut = tape.op('Slice', [split, tape.int64s([0]), tape.int64s([headDim]), tape.int64s([3])]);
   return tape.op('Reshape', [cut, tape.int64s([0, 0, heads * headDim])]);
 }
+
+/** Repeats each head, so that as many of them are in the cache as in other layers: [batch, seq, heads·headDim] → [..., times·heads·headDim]. */
+export function repeated(
+  tape: Tape,
+  x: Value,
+  { heads, times, headDim }: { readonly heads: number; readonly times: number; readonly headDim: number },
+): Value {
+  if (times === 1) return x;
+  const apart = tape.op('Reshape', [x, tape.int64s([0, 0, heads, 1, headDim])]);
+  const more = tape.op('Tile', [apart, tape.int64s([1, 1, 1, times, 1])]);
+  return tape.op('Reshape', [more, tape.int64s([0, 0, heads * times * headDim])]);
+}

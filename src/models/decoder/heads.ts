@@ -6,3 +6,6 @@ export interface Heads {
   readonly keys: Value;
   readonly values: Value;
 }
+
+/** A layer that reads the keys and values of an earlier one has queries alone. */
+export type OwnHeads = Heads | Pick<Heads, 'queries'>;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import type { AdaptableModule } from '../../ir/index.ts';
-import type { BaseModel } from '../base-model.ts';
+import type { BaseGraphs, BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
 import { expertLinears, moduleOf } from '../graph/mixture.ts';
 import { type Quantization, readQuantization } from '../quantized/quantization-config.ts';
@@ -9,10 +9,11 @@ import { selectWeights, type WantedWeights } from '../select-weights.ts';
 import { stateShapes } from '../graph/recurrent/recurrent-layer.ts';
 import { listWeights } from '../weight-files.ts';
 import type { DecoderConfig } from './decoder-config.ts';
-import { asClassifier, buildDecoderClassification, isClassifier } from './classifier.ts';
+import { asClassifier, buildDecoderClassification, isClassifier, type DecoderClassifier } from './classifier.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
 import type { DecoderFamily } from './families/decoder-family.ts';
-import { decoderGraphs } from './graphs.ts';
+import { buildDecoderEmbedding, readEmbedder, type DecoderEmbedder } from './embedder.ts';
+import { decoderGraphs, type DecoderSource } from './graphs.ts';
 import { cachedHeadDim } from './head-padding.ts';
 import { withOwnHead } from './own-head.ts';
 import { isStatic } from './rotation.ts';
@@ -26,22 +27,37 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
   const parsed = await withOwnHead(asWritten, { dir, listed, rename: family.rename });
   const classifier = isClassifier(family, json) ? asClassifier(parsed, json, path) : undefined;
   const { config } = classifier ?? { config: parsed };
+  const embedder = classifier ? undefined : await readEmbedder(dir, json, path);
   const generation = await readGenerationConfig(dir, json);
-  const modules = decoderModules(config);
+  const isHead = (name: string): boolean => embedder !== undefined && name.startsWith(`${config.head.path}.`);
+  const modules = decoderModules(config).filter(({ path: module }) => !isHead(`${module}.`));
   const quantization = readQuantization(json, path);
-  const { weights, stored } = await selectWeights(dir, { ...wantedWeights(config, family, quantization), listed });
+  const wanted = { ...wantedWeights(config, family, quantization), listed, mayLack: isHead };
+  const { weights, stored } = await selectWeights(dir, wanted);
   return {
     dir,
-    config: summaryOf(config),
+    // A decoder that embeds reads whole texts, as an encoder does.
+    config: { ...summaryOf(config), ...(embedder && { kind: 'encoder' as const }) },
     weights,
     stored,
     modules,
     generation,
-    ...(classifier?.about ?? { packsRows: true }),
-    graphs: classifier
-      ? { classification: (options) => buildDecoderClassification({ config, weights }, classifier.about, options) }
-      : decoderGraphs({ config, weights }),
+    ...(classifier?.about ?? embedder?.about ?? { packsRows: true }),
+    graphs: graphsOf({ config, weights }, { classifier, embedder }),
   };
+}
+
+interface Uses {
+  readonly classifier: DecoderClassifier | undefined;
+  readonly embedder: DecoderEmbedder | undefined;
+}
+
+function graphsOf(source: DecoderSource, { classifier, embedder }: Uses): BaseGraphs {
+  if (classifier) {
+    return { classification: (options) => buildDecoderClassification(source, classifier.about, options) };
+  }
+  if (embedder) return { embedding: (options) => buildDecoderEmbedding(source, embedder.pooling, options) };
+  return decoderGraphs(source);
 }
 
 /** The weights that a decoder needs, and how its files may name them. */
@@ -70,10 +86,14 @@ function expertMatrices({ blocks }: DecoderConfig): AdaptableModule[] {
 const buffers = /\.(rotary_emb\.inv_freq|(attn|attention)\.(bias|masked_bias))$/;
 
 /** Whether a tensor in the checkpoint may stay unused: an old buffer, a further layer, or the written copy of a tied head. */
-function isIgnored(name: string, { head, layers, furtherLayers = 0 }: DecoderConfig): boolean {
+function isIgnored(name: string, { head, blocks, layers, furtherLayers = 0 }: DecoderConfig): boolean {
   const layer = Number(/\.layers\.(\d+)\./.exec(name)?.[1] ?? 0);
   if (layer >= layers && layer < layers + furtherLayers) return true;
-  return buffers.test(name) || (head.weight !== undefined && name === `${head.path}.weight`);
+  if (buffers.test(name) || (head.weight !== undefined && name === `${head.path}.weight`)) return true;
+  // Checkpoints of Gemma 4 keep the keys and values of layers that read those of others.
+  const [, path, part] = /^(.*)\.([kv]_(?:proj|norm))\.weight$/.exec(name) ?? [];
+  if (part === undefined) return false;
+  return blocks.some(({ attention }) => attention?.projections.kind === 'queries' && attention.path === path);
 }
 
 function lengthMatters({ blocks, maxPositions }: DecoderConfig): boolean {
@@ -94,6 +114,8 @@ function summaryOf(config: DecoderConfig): BaseModel['config'] {
     heads,
     kvHeads,
     headDim,
+    ...(config.kvLayers !== undefined && { kvLayers: config.kvLayers }),
+    ...(config.caches && { caches: config.caches }),
     ...(cachedHeadDim(config) !== headDim && { cachedHeadDim: cachedHeadDim(config) }),
     maxPositions,
     ...(lengthMatters(config) && { lengthMatters: true }),

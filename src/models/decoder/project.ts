@@ -3,8 +3,25 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
-import type { Heads } from './heads.ts';
+import type { Heads, OwnHeads } from './heads.ts';
 import { latentHeads } from './latent-heads.ts';
+
+/** The queries of a layer with its keys and values, or with those of the layer that it names. */
+export function withKeys(
+  own: OwnHeads,
+  { projections }: Pick<AttentionLayer, 'projections'>,
+  every: ReadonlyMap<number, Heads>,
+): Heads {
+  if ('keys' in own) return own;
+  const source = projections.kind === 'queries' ? every.get(projections.source) : undefined;
+  if (source === undefined) throw new TypeError('the keys and values of a later layer');
+  return { ...own, keys: source.keys, values: source.values };
+}
+
+/** The description of a decoder with the sizes of this layer's keys. */
+export function sizedFor(layer: AttentionLayer, config: DecoderConfig): DecoderConfig {
+  return layer.sizes ? { ...config, ...layer.sizes } : config;
+}
 
 interface Layer {
   readonly layer: AttentionLayer;
@@ -18,21 +35,11 @@ interface Layer {
  * @param x  f32 [tokens, hidden]
  * @returns f32 [tokens, heads·headDim], [tokens, kvHeads·headDim] and [tokens, kvHeads·valueDim]
  */
-export function project(builder: GraphBuilder, x: Value, { layer, config }: Layer): Heads {
-  const { path, projections, queryKeyNorm: norms } = layer;
-  if (projections.kind === 'latent') {
-    const { heads, headDim, valueDim = headDim } = config;
-    return latentHeads(builder, x, { path, projections, heads, valueDim });
-  }
-  const tape = builder.tape(path);
-  const flat =
-    projections.kind === 'packed'
-      ? unpacked(tape, linear(builder, x, projections.packed), { ...config, grouped: projections.grouped === true })
-      : {
-          queries: linear(builder, x, projections.query),
-          keys: linear(builder, x, projections.key),
-          values: linear(builder, x, projections.value),
-        };
+export function project(builder: GraphBuilder, x: Value, { layer, config }: Layer): OwnHeads {
+  const { projections, queryKeyNorm: norms } = layer;
+  const tape = builder.tape(layer.path);
+  if (projections.kind === 'queries') return { queries: linear(builder, x, projections.query) };
+  const flat = flatHeads(builder, x, { layer, config });
   if (norms === undefined || norms.over === 'head') return clipped(tape, flat, layer.clip);
   const normed = (y: Value, layerOf: NormLayer, heads: number): Value => {
     if (norms.over === 'all') return norm(builder, y, layerOf);
@@ -42,6 +49,31 @@ export function project(builder: GraphBuilder, x: Value, { layer, config }: Laye
   const queries = normed(flat.queries, norms.query, config.heads);
   const keys = normed(flat.keys, norms.key, config.kvHeads);
   return clipped(tape, { queries, keys, values: flat.values }, layer.clip);
+}
+
+function flatHeads(builder: GraphBuilder, x: Value, { layer: { path, projections }, config }: Layer): Heads {
+  switch (projections.kind) {
+    case 'packed': {
+      const packed = linear(builder, x, projections.packed);
+      return unpacked(builder.tape(path), packed, { ...config, grouped: projections.grouped === true });
+    }
+    case 'separate':
+      return {
+        queries: linear(builder, x, projections.query),
+        keys: linear(builder, x, projections.key),
+        values: linear(builder, x, projections.value),
+      };
+    case 'keys-as-values': {
+      const keys = linear(builder, x, projections.key);
+      return { queries: linear(builder, x, projections.query), keys, values: keys };
+    }
+    case 'latent': {
+      const { heads, headDim, valueDim = headDim } = config;
+      return latentHeads(builder, x, { path, projections, heads, valueDim });
+    }
+    case 'queries':
+      throw new TypeError('keys and values are those of another layer');
+  }
 }
 
 function clipped(tape: Tape, { queries, keys, values }: Heads, limit: number | undefined): Heads {

@@ -22,6 +22,8 @@ export type RopeScaling =
   | { readonly kind: 'none' }
   /** Positions are divided by the factor. */
   | { readonly kind: 'linear'; readonly factor: number }
+  /** Only the first `turning` pairs turn, by frequencies that are divided by the factor. */
+  | { readonly kind: 'proportional'; readonly turning: number; readonly factor: number }
   /** The base grows with the length of the row when it exceeds `originalLength`. */
   | { readonly kind: 'dynamic'; readonly factor: number; readonly originalLength: number }
   | Llama3Scaling
@@ -55,6 +57,10 @@ export function ropeFrequencies(rope: RopeConfig, { beyond }: { readonly beyond:
       return { frequencies: plain, magnitude: 1 };
     case 'linear':
       return { frequencies: plain.map((frequency) => frequency / scaling.factor), magnitude: 1 };
+    case 'proportional': {
+      const { turning, factor } = scaling;
+      return { frequencies: plain.map((frequency, i) => (i < turning ? frequency / factor : 0)), magnitude: 1 };
+    }
     case 'llama3':
       return { frequencies: llama3Rope(plain, scaling), magnitude: 1 };
     case 'yarn':

@@ -7,6 +7,7 @@ import { norm, type NormLayer } from '../graph/norm.ts';
 import { recur } from '../graph/recurrent/recurrent-layer.ts';
 import type { StateRows } from '../graph/recurrent/state-rows.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
+import { perLayerBranch, perLayerInputs } from './per-layer.ts';
 import { scaled } from './scaling.ts';
 
 /** The attention of a graph. It differs between graphs of whole rows and graphs that continue rows. */
@@ -44,23 +45,29 @@ export interface StackInputs {
  * @returns f32 [tokens, hidden], or [rows, hidden]
  */
 export function decoderStack(stack: Stack, { inputIds, rows }: StackInputs): Value {
-  const { blocks } = stack.config;
-  let [hidden, attentions] = [embedded(stack, inputIds), 0];
+  const { builder, config } = stack;
+  const { blocks } = config;
+  const tape = builder.tape(config.embedding);
+  const ids = tape.op('Reshape', [inputIds, tape.int64s([-1])]);
+  const first = embedded(stack, ids);
+  const further = perLayerInputs(builder, config, { ids, embedded: first });
+  let [hidden, attentions] = [first, 0];
   for (const [index, block] of blocks.entries()) {
     hidden = blockOf(stack, hidden, {
       block,
       attentionIndex: attentions,
       rows: index === blocks.length - 1 ? rows : undefined,
+      further: further[index],
     });
     if (block.attention) attentions++;
   }
   return hidden;
 }
 
-function embedded({ builder, config, attention }: Stack, inputIds: Value): Value {
+/** @param flat  i64 [tokens] */
+function embedded({ builder, config, attention }: Stack, flat: Value): Value {
   const { embedding: path, embeddingScale, learnedPositions, narrowEmbedding } = config;
   const tape = builder.tape(path);
-  const flat = tape.op('Reshape', [inputIds, tape.int64s([-1])]);
   const stored = scaled(tape, embedding(builder, flat, path), embeddingScale);
   const tokens = narrowEmbedding ? linear(builder, stored, narrowEmbedding.widen) : stored;
   if (learnedPositions === undefined) return tokens;
@@ -76,9 +83,11 @@ interface BlockAt {
   readonly attentionIndex: number;
   /** i64 [rows]: the tokens that the rest of the network computes */
   readonly rows: Value | undefined;
+  /** f32 [tokens, width]: the further vectors of tokens for this block */
+  readonly further: Value | undefined;
 }
 
-function blockOf(stack: Stack, hidden: Value, { block, attentionIndex, rows }: BlockAt): Value {
+function blockOf(stack: Stack, hidden: Value, { block, attentionIndex, rows, further }: BlockAt): Value {
   const { builder, config } = stack;
   const tape = builder.tape(block.path);
   const normed = (x: Value, layer: NormLayer | undefined): Value => (layer ? norm(builder, x, layer) : x);
@@ -95,7 +104,10 @@ function blockOf(stack: Stack, hidden: Value, { block, attentionIndex, rows }: B
     return block.mlpNorm ? normed(kept(hidden), block.mlpNorm) : kept(input);
   };
   const sum = added(between, normed(feedForward(builder, mlpInput(), block.mlp), block.mlpOutputNorm));
-  return normed(sum, block.sumNorms?.mlp);
+  const behind = normed(sum, block.sumNorms?.mlp);
+  const { perLayer: layer, outputScale } = block;
+  const last = layer && further ? perLayerBranch(builder, behind, { layer, input: kept(further) }) : behind;
+  return outputScale === undefined ? last : tape.op('Mul', [last, builder.weight(outputScale)]);
 }
 
 interface Mixing extends Pick<BlockAt, 'block' | 'attentionIndex'> {

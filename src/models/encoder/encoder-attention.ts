@@ -7,6 +7,7 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
 import { moves, type Moves } from '../graph/row-layout.ts';
+import { distanceScores, sharedDistances, type SharedDistances } from './disentangled.ts';
 import type { DistanceBias, EncoderConfig, EncoderLayer } from './encoder-config.ts';
 import type { EncoderInputs } from './encoder-inputs.ts';
 
@@ -27,6 +28,8 @@ export interface Shared extends Moves {
   rotation(rope: RopeConfig): Rotation;
   /** f32 [1, heads, seq, seq]; undefined where the network has none */
   readonly distanceBias: Value | undefined;
+  /** undefined where the network has none */
+  readonly distances: SharedDistances | undefined;
 }
 
 export function sharedValues(builder: GraphBuilder, inputs: EncoderInputs): Shared {
@@ -45,6 +48,8 @@ export function sharedValues(builder: GraphBuilder, inputs: EncoderInputs): Shar
     mask: memoized((window) => (window === undefined ? ofRows : windowed(tape, { ofRows, offsets, window }))),
     rotation: memoized((rope) => rotationOf(rope, placesOfRotation(tape, config))),
     distanceBias: network.distanceBias && biasOf(builder, network.distanceBias, { offsets, config }),
+    distances:
+      network.distanceVectors && sharedDistances(builder, network.distanceVectors, { offsets: offsets(), config }),
   };
 }
 
@@ -134,11 +139,13 @@ export interface AttentionParts {
  *
  *   softmax(Q·Kᵀ / sqrt(headDim) + bias + mask)·V
  *
+ * Where the network has vectors of distances, `distanceScores` are added, and all products are divided by a larger number.
+ *
  * @param x  f32 [tokens, hidden]
  * @returns f32 [tokens, hidden]
  */
 export function attention(builder: GraphBuilder, x: Value, { layer, shared, config }: AttentionParts): Value {
-  const { headDim } = config;
+  const scale = 1 / Math.sqrt(config.headDim * (layer.scoreParts ?? 1));
   const tape = builder.tape(layer.path);
   const [queries, keys, values] = project(builder, x, layer).map((each, i) => {
     const apart = headsOf(tape, each, { shared, config });
@@ -147,9 +154,13 @@ export function attention(builder: GraphBuilder, x: Value, { layer, shared, conf
   if (queries === undefined || keys === undefined || values === undefined) throw new TypeError('three projections');
   let scores = tape.op('FusedMatMul', [queries, keys], {
     domain: 'com.microsoft',
-    attributes: { transB: 1, alpha: float(1 / Math.sqrt(headDim)) },
+    attributes: { transB: 1, alpha: float(scale) },
   });
   if (shared.distanceBias) scores = tape.op('Add', [scores, shared.distanceBias]);
+  if (shared.distances) {
+    const options = { queries, keys, shared: shared.distances, config, scale };
+    scores = distanceScores(builder, layer, options).reduce((sum, part) => tape.op('Add', [sum, part]), scores);
+  }
   const weights = tape.op('Softmax', [tape.op('Add', [scores, shared.mask(layer.window)])], {
     attributes: { axis: -1 },
   });

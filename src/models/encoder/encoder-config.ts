@@ -35,6 +35,10 @@ export interface EncoderLayer {
   readonly attentionNorm: NormLayer | undefined;
   readonly mlp: MlpLayer;
   readonly norm: NormLayer;
+  /** The products of queries and keys are divided by sqrt(scoreParts · headDim). Default: 1. */
+  readonly scoreParts?: number;
+  /** The layers that make keys and queries of the network's vectors of distances. They may be those of the tokens. */
+  readonly distances?: { readonly keys?: LinearLayer; readonly queries?: LinearLayer };
 }
 
 /** One step between the pooled state of a row and the logits. */
@@ -52,6 +56,32 @@ export interface DistanceBias {
   readonly buckets: number;
   /** The number of the row for keys that are `offset` positions behind the query; negative before it. */
   bucketOf(offset: number): number;
+}
+
+/** Vectors of distances, the same in all layers, which the scores compare with queries and keys: a table [rows, hidden]. */
+export interface DistanceVectors {
+  /** The path of the table. */
+  readonly path: string;
+  readonly rows: number;
+  /** Applied to the table. */
+  readonly norm?: NormLayer;
+  /** The row for keys that are `offset` positions behind the query; negative before it. */
+  rowOf(offset: number): number;
+}
+
+/**
+ * A convolution over the positions of the embeddings, whose result is added to that of the first layer:
+ *
+ *   norm(layer(x) + activation(conv(x)))
+ */
+export interface Convolution {
+  /** The path of the weights: [hidden, hidden / groups, kernel] and a bias. */
+  readonly path: string;
+  /** An odd number of positions. */
+  readonly kernel: number;
+  readonly groups: number;
+  readonly activation: HeadLayer['activation'];
+  readonly norm: NormLayer;
 }
 
 /** The network of an encoder as data: its parts, and their paths in the checkpoint. */
@@ -72,14 +102,18 @@ export interface EncoderNetwork {
     readonly numbering: 'counted' | 'from-padding';
     /** Leads from the width of the tables to the width of the blocks. */
     readonly projection?: LinearLayer;
+    /** Whether the norm comes before the projection or after it. Default: `after-norm`. */
+    readonly projected?: 'before-norm' | 'after-norm';
   };
   readonly distanceBias?: DistanceBias;
+  readonly distanceVectors?: DistanceVectors;
+  readonly convolution?: Convolution;
   /** A description may be in the list more than once: these blocks share their weights. */
   readonly layers: readonly EncoderLayer[];
   readonly finalNorm?: NormLayer;
   readonly head: readonly HeadLayer[];
-  /** The state that the head reads: that of the first token, or the mean of the tokens that the mask counts. Default: `first`. */
-  readonly headReads?: 'first' | 'mean';
+  /** The state that the head reads: that of the first token, the mean of the tokens that the mask counts, or that of each token. Default: `first`. */
+  readonly headReads?: 'first' | 'mean' | 'tokens';
 }
 
 /** A family of encoders. It says how to read the config.json and where the weights are in the checkpoint. */
@@ -90,6 +124,10 @@ export interface EncoderFamily {
   readonly classifier: string;
   /** The path of the encoder within that class, as in `bert.encoder.layer.0`. */
   readonly prefix: string;
+  /** Whether its head for tokens is the one for rows. Default: it is one layer, `classifier`. */
+  readonly sameTokenHead?: boolean;
+  /** The beginnings of the names of heads for masked language models, beside those of all families. */
+  readonly languageHeads?: readonly string[];
   /** Translates names of tensors in files, without the prefix, to those of the modules. */
   readonly rename?: (name: string) => string;
   /** Names the matrices that a tensor of the files consists of, one below the other. @param name  after `rename` */

@@ -1,11 +1,11 @@
 import { EspalierError } from '../../core/index.ts';
 import type { Model, Tape, Value } from '../../ir/index.ts';
 import type { BaseGraphs, EncoderGraphOptions } from '../base-model.ts';
-import { activate } from '../graph/activation.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { norm } from '../graph/norm.ts';
 import type { WeightRef } from '../weight-ref.ts';
+import { activateHead } from './activate-head.ts';
 import type { EncoderConfig, EncoderNetwork } from './encoder-config.ts';
 import { encoderStack } from './encoder-stack.ts';
 import { pool, type Pooling } from './pooling.ts';
@@ -36,21 +36,37 @@ function buildClassificationGraph(base: EncoderSource, options: EncoderGraphOpti
   let state = readByHead(builder.tape('classifier'), { hidden, attentionMask }, base.network.headReads);
   for (const { linear: layer, activation, norm: last } of base.network.head) {
     state = linear(builder, state, layer);
-    const tape = builder.tape(layer.path);
-    if (activation === 'tanh') state = tape.op('Tanh', [state]);
-    else if (activation !== 'none') state = activate(tape, state, activation);
+    state = activateHead(builder.tape(layer.path), state, activation);
     if (last) state = norm(builder, state, last);
   }
-  return finish(builder, state, 'logits');
+  return finish(
+    builder,
+    base.network.headReads === 'tokens' ? ofTokens(builder, state, attentionMask) : state,
+    'logits',
+  );
 }
 
-/** @returns f32 [batch, hidden] */
+/** f32 [batch·seq, labels] → [batch, seq, labels] */
+function ofTokens(builder: GraphBuilder, state: Value, attentionMask: Value): Value {
+  const labels = Number(state.shape?.[1]);
+  const tape = builder.tape('classifier');
+  const shape = tape.op('Concat', [tape.op('Shape', [attentionMask]), tape.int64s([labels])], {
+    attributes: { axis: 0 },
+  });
+  return tape.op('Reshape', [state, shape], { shape: ['batch', 'seq', labels] });
+}
+
+/** @returns f32 [batch, hidden], or [batch·seq, hidden] for a head that reads each token */
 function readByHead(
   tape: Tape,
   states: { readonly hidden: Value; readonly attentionMask: Value },
   reads: EncoderNetwork['headReads'] = 'first',
 ): Value {
-  if (reads === 'mean') return pool(tape, states, { mode: 'mean', normalize: false });
+  if (reads === 'tokens') {
+    const width = Number(states.hidden.shape?.[2]);
+    return tape.op('Reshape', [states.hidden, tape.int64s([-1, width])], { shape: ['places', width] });
+  }
+  if (reads === 'mean') return pool(tape, states, { modes: ['mean'], steps: [] });
   return tape.op('Gather', [states.hidden, tape.int64(0)], { attributes: { axis: 1 } });
 }
 

@@ -7,7 +7,8 @@ import { mlp } from '../graph/mlp.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { Moves } from '../graph/row-layout.ts';
 import { attention, countedPositions, sharedValues, type AttentionParts } from './encoder-attention.ts';
-import type { EncoderConfig } from './encoder-config.ts';
+import type { Convolution, EncoderConfig } from './encoder-config.ts';
+import { activateHead } from './activate-head.ts';
 import type { EncoderInputs } from './encoder-inputs.ts';
 
 /**
@@ -21,8 +22,14 @@ import type { EncoderInputs } from './encoder-inputs.ts';
 export function encoderStack(builder: GraphBuilder, inputs: EncoderInputs): Value {
   const { config, network } = inputs;
   const shared = sharedValues(builder, inputs);
-  let hidden = embeddings(builder, inputs, shared);
-  for (const layer of network.layers) hidden = block(builder, hidden, { layer, shared, config });
+  const embedded = embeddings(builder, inputs, shared);
+  let hidden = embedded;
+  for (const [index, layer] of network.layers.entries()) {
+    hidden = block(builder, hidden, { layer, shared, config });
+    if (index === 0 && network.convolution) {
+      hidden = convolved(builder, network.convolution, { embedded, hidden, shared, inputs });
+    }
+  }
   if (network.finalNorm) hidden = norm(builder, hidden, network.finalNorm);
   const tape = builder.tape('encoder');
   const shape = ['batch', 'seq', config.hiddenSize];
@@ -51,7 +58,7 @@ function embeddings(
   { config, network, inputIds, tokenTypeIds }: EncoderInputs,
   { collect }: Moves,
 ): Value {
-  const { path, words, positions, tokenTypes, norm: last, numbering, projection } = network.embeddings;
+  const { path, words, positions, tokenTypes, norm: last, numbering, projection, projected } = network.embeddings;
   const tape = builder.tape(path);
   const flat = (ids: Value): Value => collect(tape, ids);
   let sum = embedding(builder, flat(inputIds), words);
@@ -65,8 +72,43 @@ function embeddings(
     const types = tokenTypeIds === undefined ? tape.int64s([0]) : flat(tokenTypeIds);
     sum = tape.op('Add', [sum, embedding(builder, types, tokenTypes)]);
   }
+  if (projection && projected === 'before-norm') return norm(builder, linear(builder, sum, projection), last);
   const normed = norm(builder, sum, last);
   return projection ? linear(builder, normed, projection) : normed;
+}
+
+interface Convolved {
+  /** f32 [tokens, hidden] */
+  readonly embedded: Value;
+  /** f32 [tokens, hidden] */
+  readonly hidden: Value;
+  readonly shared: AttentionParts['shared'];
+  readonly inputs: EncoderInputs;
+}
+
+/** Adds a convolution of the embeddings, which sees zeros where the mask is 0: f32 [tokens, hidden]. */
+function convolved(
+  builder: GraphBuilder,
+  { path, kernel, groups, activation, norm: last }: Convolution,
+  { embedded, hidden, shared, inputs }: Convolved,
+): Value {
+  const { config, attentionMask } = inputs;
+  const tape = builder.tape(path);
+  const shape = ['batch', 'seq', config.hiddenSize];
+  const rows = tape.op('Reshape', [shared.spread(tape, embedded), shared.rowShape], { shape });
+  // The first position of a row is computed whether the mask counts it or not.
+  const counts = tape.op('Cast', [tape.op('Unsqueeze', [attentionMask, tape.int64s([2])])], {
+    attributes: { to: dataTypeNumber('float32') },
+  });
+  const turn = (x: Value): Value => tape.op('Transpose', [x], { attributes: { perm: [0, 2, 1] } });
+  const weights = [builder.weight(`${path}.weight`), builder.weight(`${path}.bias`)];
+  const side = (kernel - 1) / 2;
+  const conv = tape.op('Conv', [turn(tape.op('Mul', [rows, counts])), ...weights], {
+    attributes: { kernel_shape: [kernel], pads: [side, side], group: groups },
+    shape: ['batch', config.hiddenSize, 'seq'],
+  });
+  const tokens = shared.collect(tape, turn(conv), config.hiddenSize);
+  return norm(builder, tape.op('Add', [hidden, activateHead(tape, tokens, activation)]), last);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { albert } from './albert.ts';
 import { bert } from './bert.ts';
+import { debertaV2 } from './deberta.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
 import type { EncoderFamily } from './encoder-config.ts';
@@ -19,6 +20,7 @@ export const encoderFamilies: readonly EncoderFamily[] = [
   modernBert,
   nomicBert,
   gte,
+  debertaV2,
 ];
 
 /** Returns the encoder family that a config.json names, or undefined. @param json  the parsed file, not trusted */

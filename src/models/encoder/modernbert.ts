@@ -61,6 +61,7 @@ export const modernBert: EncoderFamily = {
   modelTypes: ['modernbert'],
   classifier: 'ModernBertForSequenceClassification',
   prefix: 'model.',
+  sameTokenHead: true,
   read(json, path) {
     const config = readConfig(json, path);
     return { config, network: (options) => network(config, options) };

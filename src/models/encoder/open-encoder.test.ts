@@ -89,11 +89,21 @@ describe('opening an encoder', () => {
     expect(base.labels).toEqual(['LABEL_0', 'LABEL_1', 'LABEL_2', 'LABEL_3', 'LABEL_4']);
   });
 
+  it('knows what the numbers of a head mean', async () => {
+    const problemOf = async (config: Record<string, unknown>): Promise<string | undefined> =>
+      (await openChanged('bert', { config })).problem;
+    expect(await problemOf({})).toBeUndefined();
+    expect(await problemOf({ problem_type: 'single_label_classification' })).toBeUndefined();
+    expect(await problemOf({ problem_type: 'multi_label_classification' })).toBe('multi-label');
+    expect(await problemOf({ problem_type: 'regression' })).toBe('regression');
+    expect((await openChanged('encoders/xlm-roberta', {})).problem).toBe('regression');
+  });
+
   it.each([
     { config: { position_embedding_type: 'relative_key' }, code: 'MODEL_FEATURE_UNSUPPORTED' },
     { config: { is_decoder: true }, code: 'MODEL_FEATURE_UNSUPPORTED' },
     { config: { hidden_act: 'mish' }, code: 'MODEL_FEATURE_UNSUPPORTED' },
-    { config: { problem_type: 'multi_label_classification' }, code: 'MODEL_FEATURE_UNSUPPORTED' },
+    { config: { problem_type: 'ordinal' }, code: 'MODEL_FEATURE_UNSUPPORTED' },
     { config: { architectures: ['BertForQuestionAnswering'] }, code: 'MODEL_ARCHITECTURE_UNSUPPORTED' },
     { config: { num_attention_heads: 5 }, code: 'MODEL_CONFIG_INVALID' },
     { config: { id2label: { 0: 'a', 2: 'b' } }, code: 'MODEL_CONFIG_INVALID' },

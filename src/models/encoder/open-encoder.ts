@@ -10,10 +10,17 @@ import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
 import { listWeights } from '../weight-files.ts';
 import type { WeightRef } from '../weight-ref.ts';
-import type { EncoderConfig, EncoderFamily, EncoderNetwork } from './encoder-config.ts';
+import {
+  linearLayer,
+  type Convolution,
+  type EncoderConfig,
+  type EncoderFamily,
+  type EncoderNetwork,
+} from './encoder-config.ts';
 import { encoderGraphs } from './encoder-graphs.ts';
-import { readLabels } from './read-labels.ts';
+import { readLabels, readProblem } from './read-labels.ts';
 import { readPooling } from './read-pooling.ts';
+import { readTextPrompts } from './text-prompts.ts';
 import { unpacked } from './unpack-weights.ts';
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
@@ -21,6 +28,7 @@ const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.
 /** Maps the end of a class name of transformers to the task of the base. The heads of masked language models are not used. */
 const tasks: Readonly<Record<string, BaseTask>> = {
   ForSequenceClassification: 'classification',
+  ForTokenClassification: 'classification',
   Model: 'embedding',
   ForMaskedLM: 'embedding',
   ForPreTraining: 'embedding',
@@ -47,7 +55,9 @@ export async function openEncoder(
   const { config, network: networkOf } = family.read(json, path);
   const labels = newLabels ?? (task === 'classification' ? readLabels(json, path) : undefined);
   const prefix = task === 'classification' ? family.prefix : '';
-  const network = networkOf({ prefix, labels: labels?.length ?? 0 });
+  const perToken = newLabels === undefined && isForTokens(json);
+  const whole = networkOf({ prefix, labels: labels?.length ?? 0 });
+  const network = perToken ? forTokens(whole, { family, config, labels: labels?.length ?? 0 }) : whole;
   const modules = linears(network).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
   const shapes = weightShapes(config, network);
   const ofHead = new Set(
@@ -65,17 +75,22 @@ export async function openEncoder(
     shapes,
     mayLack: (name) => ofHead.has(name),
     prefix,
-    isIgnored: isIgnored(network, prefix, newLabels !== undefined),
+    isIgnored: isIgnored(family, network, { prefix, isNewHead: newLabels !== undefined }),
   });
   const headWeights = new Map(
     [...ofHead].filter((name) => !weights.has(name)).map((name) => [name, absent(name, shapes)]),
   );
+  const problem = stored === 'classification' && !perToken ? readProblem(json, path) : undefined;
   const pooling = await readPooling(dir);
+  const prompts = task === 'embedding' ? await readTextPrompts(dir) : undefined;
   return {
     dir,
     config,
     task,
     ...(labels && { labels }),
+    ...(problem && { problem }),
+    ...(perToken && { perToken }),
+    ...(prompts && { prompts }),
     padTokenId: config.padTokenId,
     skipsPadding: true,
     weights,
@@ -85,6 +100,23 @@ export async function openEncoder(
     generation: { eosTokenIds: [] },
     graphs: encoderGraphs({ config, network, weights, pooling, headWeights }),
   };
+}
+
+function isForTokens(json: unknown): boolean {
+  return header.safeParse(json).data?.architectures?.[0]?.endsWith('ForTokenClassification') ?? false;
+}
+
+/** The network with a head that reads every token. */
+function forTokens(
+  network: EncoderNetwork,
+  {
+    family,
+    config,
+    labels,
+  }: { readonly family: EncoderFamily; readonly config: EncoderConfig; readonly labels: number },
+): EncoderNetwork {
+  const layer = { linear: linearLayer('classifier', config.hiddenSize, labels), activation: 'none' } as const;
+  return { ...network, headReads: 'tokens', ...(family.sameTokenHead !== true && { head: [layer] }) };
 }
 
 /** A weight that is in no file. */
@@ -130,18 +162,31 @@ const languageHeads = [
 ];
 
 /** Tensors that are ignored: buffers of old versions, a pooler that nothing reads, and the heads of masked language models. */
-function isIgnored(network: EncoderNetwork, prefix: string, isNewHead: boolean): (name: string) => boolean {
+function isIgnored(
+  family: EncoderFamily,
+  { embeddings, head }: EncoderNetwork,
+  { prefix, isNewHead }: { readonly prefix: string; readonly isNewHead: boolean },
+): (name: string) => boolean {
+  const heads = [...languageHeads, ...(family.languageHeads ?? [])];
   return (name) =>
-    name === `${network.embeddings.path}.position_ids` ||
+    name === `${embeddings.path}.position_ids` ||
+    // As transformers does: DeBERTa v3 keeps a table that it does not read.
+    (embeddings.positions === undefined && name === `${embeddings.path}.position_embeddings.weight`) ||
     name.startsWith(`${prefix}pooler.`) ||
-    ((network.head.length === 0 || isNewHead) && languageHeads.some((head) => name.startsWith(head)));
+    ((head.length === 0 || isNewHead) && heads.some((each) => name.startsWith(each)));
 }
 
 /** All linear layers in the order of the computation, each once. Adapters can target them. */
 function linears({ embeddings, layers, head }: EncoderNetwork): LinearLayer[] {
   const all = [
     ...(embeddings.projection ? [embeddings.projection] : []),
-    ...layers.flatMap(({ projections, output, mlp }) => [...projections, output, ...mlpLinears(mlp)]),
+    ...layers.flatMap(({ projections, distances: { keys, queries } = {}, output, mlp }) => [
+      ...projections,
+      ...(keys ? [keys] : []),
+      ...(queries ? [queries] : []),
+      output,
+      ...mlpLinears(mlp),
+    ]),
     ...head.map(({ linear }) => linear),
   ];
   return [...new Map(all.map((layer) => [layer.path, layer])).values()];
@@ -150,9 +195,12 @@ function linears({ embeddings, layers, head }: EncoderNetwork): LinearLayer[] {
 /** Maps the name of every tensor in a checkpoint of this network to its shape. */
 function weightShapes(config: EncoderConfig, network: EncoderNetwork): Map<string, readonly number[]> {
   const { width, words, positions, tokenTypes, norm } = network.embeddings;
-  const { distanceBias: bias } = network;
+  const { distanceBias: bias, distanceVectors: vectors, convolution } = network;
+  const { hiddenSize: hidden } = config;
   const norms = [
     norm,
+    vectors?.norm,
+    convolution?.norm,
     ...network.layers.flatMap((layer) => [layer.attentionNorm, layer.norm]),
     network.finalNorm,
     ...network.head.map((step) => step.norm),
@@ -162,7 +210,16 @@ function weightShapes(config: EncoderConfig, network: EncoderNetwork): Map<strin
     ...(positions === undefined ? [] : [[`${positions}.weight`, [config.positionRows, width]] as const]),
     ...(tokenTypes === undefined ? [] : [[`${tokenTypes}.weight`, [config.tokenTypes, width]] as const]),
     ...(bias === undefined ? [] : [[`${bias.path}.weight`, [bias.buckets, config.heads]] as const]),
+    ...(vectors === undefined ? [] : [[`${vectors.path}.weight`, [vectors.rows, hidden]] as const]),
+    ...(convolution === undefined ? [] : convolutionWeights(convolution, hidden)),
     ...norms.flatMap((each) => (each ? normWeights(each) : [])),
     ...linears(network).flatMap(linearWeights),
   ]);
+}
+
+function convolutionWeights({ path, kernel, groups }: Convolution, hidden: number): [string, readonly number[]][] {
+  return [
+    [`${path}.weight`, [hidden, hidden / groups, kernel]],
+    [`${path}.bias`, [hidden]],
+  ];
 }

@@ -1,8 +1,10 @@
 import { join, normalize } from 'node:path';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { positiveInteger } from '../decoder/families/fields.ts';
 import { parseWith } from '../parse-with.ts';
 import { readJsonIfPresent } from '../read-json.ts';
+import { readDense } from './read-dense.ts';
 import { refuseFeature } from './read-fields.ts';
 import { poolingModes, type Pooling } from './pooling.ts';
 
@@ -11,6 +13,8 @@ const modulesJson = z.array(z.looseObject({ path: z.string(), type: z.string() }
 const poolingJson = z.looseObject({
   pooling_mode: z.union([z.string(), z.array(z.string())]).optional(),
   include_prompt: z.boolean().default(true),
+  word_embedding_dimension: positiveInteger.nullish(),
+  embedding_dimension: positiveInteger.nullish(),
 });
 
 /** Maps the keys of sentence-transformers before version 6 to the names since version 6. */
@@ -24,43 +28,58 @@ const olderKeys: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads how the states of a row become one vector: from `modules.json` and the pooling configuration of sentence-transformers. Without
+ * Reads how the states of a row become one vector: from `modules.json` and the folders of sentence-transformers that it names. Without
  * these files it is the mean.
  *
- * @throws EspalierError MODEL_FEATURE_UNSUPPORTED for a step or a mode that is not known, MODEL_CONFIG_INVALID
+ * @throws EspalierError MODEL_FEATURE_UNSUPPORTED for a step or a mode that is not known, MODEL_CONFIG_INVALID, and the errors of
+ *   `readDense`
  */
 export async function readPooling(dir: string): Promise<Pooling> {
-  const path = join(dir, 'modules.json');
-  const json = await readJsonIfPresent(path);
-  if (json === undefined) return { mode: 'mean', normalize: false };
-  const steps = parseWith(modulesJson, json, path).map((step) => ({ ...step, kind: step.type.split('.').at(-1) }));
-  const [transformer, pooling, normalization, ...more] = steps;
-  const known =
-    transformer?.kind === 'Transformer' &&
-    insideOf(transformer.path) === '.' &&
-    pooling?.kind === 'Pooling' &&
-    insideOf(pooling.path) !== undefined &&
-    (normalization === undefined || normalization.kind === 'Normalize') &&
-    more.length === 0;
-  if (!known) {
-    const value = steps.map(({ kind, path: place }) => `${kind} in "${place}"`).join(', ');
-    const supported = 'Transformer in "", Pooling, and at most a Normalize';
-    refuseFeature(path, { feature: 'modules', value, supported });
-  }
-  const mode = await readMode(join(dir, insideOf(pooling?.path ?? '') ?? '', 'config.json'));
-  return { mode, normalize: normalization !== undefined };
+  return (await readGivenPooling(dir)) ?? { modes: ['mean'], steps: [] };
 }
 
-async function readMode(path: string): Promise<Pooling['mode']> {
+/** The same; undefined without these files. */
+export async function readGivenPooling(dir: string): Promise<Pooling | undefined> {
+  const path = join(dir, 'modules.json');
+  const json = await readJsonIfPresent(path);
+  if (json === undefined) return undefined;
+  const places = parseWith(modulesJson, json, path).map((step) => ({
+    kind: step.type.split('.').at(-1) ?? '',
+    inside: insideOf(step.path),
+    path: step.path,
+  }));
+  const [transformer, pooling, ...more] = places;
+  const known =
+    transformer?.kind === 'Transformer' &&
+    transformer.inside === '.' &&
+    pooling?.kind === 'Pooling' &&
+    pooling.inside !== undefined &&
+    more.every(({ kind, inside }) => kind === 'Normalize' || (kind === 'Dense' && inside !== undefined));
+  if (!known) {
+    const value = places.map(({ kind, path: place }) => `${kind} in "${place}"`).join(', ');
+    const supported = 'Transformer in "", Pooling, and then any number of Dense and Normalize';
+    refuseFeature(path, { feature: 'modules', value, supported });
+  }
+  const modes = await readModes(join(dir, pooling?.inside ?? '', 'config.json'));
+  const steps: Pooling['steps'][number][] = [];
+  for (const { kind, inside = '' } of more) {
+    steps.push(kind === 'Normalize' ? 'normalize' : await readDense(join(dir, inside)));
+  }
+  return { modes, steps };
+}
+
+async function readModes(path: string): Promise<Pooling['modes']> {
   const json = await readJsonIfPresent(path);
   if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'configuration of the pooling', path });
   const fields = parseWith(poolingJson, json, path);
-  const older = Object.keys(olderKeys).filter((key) => fields[key] === true);
-  const modes = [fields.pooling_mode ?? older.map((key) => olderKeys[key] ?? key)].flat();
   if (!fields.include_prompt) refuseFeature(path, { feature: 'include_prompt', value: 'false', supported: 'true' });
-  const mode = poolingModes.find((each) => each === modes[0]);
-  if (mode !== undefined && modes.length === 1) return mode;
-  const value = modes.join(' and ') || 'nothing';
+  const older = Object.keys(olderKeys).filter((key) => fields[key] === true);
+  const given = [fields.pooling_mode ?? older.map((key) => olderKeys[key] ?? key)].flat();
+  const modes = poolingModes.filter((each) => given.includes(each));
+  // WHY one name at most: the order of several names is the order of the vectors, which older keys fix.
+  const isClear = fields.pooling_mode === undefined || given.length === 1;
+  if (modes.length > 0 && modes.length === given.length && isClear) return modes;
+  const value = given.join(' and ') || 'nothing';
   return refuseFeature(path, { feature: 'pooling_mode', value, supported: `one of ${poolingModes.join(', ')}` });
 }
 

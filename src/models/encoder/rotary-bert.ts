@@ -5,13 +5,14 @@ import type { LinearLayer } from '../graph/linear.ts';
 import { parseWith } from '../parse-with.ts';
 import { pooledHead, readBertConfig } from './bert.ts';
 import { linearLayer, normLayer, type EncoderConfig, type EncoderFamily, type EncoderLayer } from './encoder-config.ts';
+import { currentGte, currentNomic } from './older-spellings.ts';
 import { refuseFeature } from './read-fields.ts';
 import { ropeContext } from './read-rope.ts';
 
 const ownJson = ropeFields.extend({ head_dim: z.number().int().positive().nullish() });
 
 interface RotaryTraits {
-  readonly modelType: string;
+  readonly modelTypes: readonly string[];
   readonly classifier: string;
   readonly prefix: string;
   readonly defaults: NonNullable<Parameters<typeof readBertConfig>[2]>;
@@ -21,6 +22,8 @@ interface RotaryTraits {
   /** Translates the names in files to those that transformers gives the modules. */
   readonly rename: (name: string) => string;
   readonly unpack: NonNullable<EncoderFamily['unpack']>;
+  /** Translates the configuration of the code that checkpoints brought with them, if it is one. */
+  readonly current: (json: unknown, path: string) => unknown;
 }
 
 /** Queries, keys and values lie in one matrix, one below the other. */
@@ -32,7 +35,7 @@ function threeOf(name: string, packed: RegExp): readonly string[] | undefined {
 
 /** Nomic Embed, and its masked language model. */
 export const nomicBert = rotaryFamily({
-  modelType: 'nomic_bert',
+  modelTypes: ['nomic_bert'],
   classifier: 'NomicBertForSequenceClassification',
   prefix: 'nomic_bert.',
   defaults: { hidden_act: 'silu', max_position_embeddings: 2048 },
@@ -40,6 +43,7 @@ export const nomicBert = rotaryFamily({
   bias: { attention: false, down: false },
   rename: (name) =>
     name
+      .replace(/^bert\./, '')
       .replace('encoder.layers.', 'layers.')
       .replace('emb_ln.', 'embeddings.LayerNorm.')
       .replace('.attn.out_proj.', '.self_attn.o_proj.')
@@ -49,11 +53,12 @@ export const nomicBert = rotaryFamily({
       .replace('.norm1.', '.post_attention_layernorm.')
       .replace('.norm2.', '.post_mlp_layernorm.'),
   unpack: (name) => threeOf(name, /^(.*)\.attn\.Wqkv\.(weight|bias)$/),
+  current: currentNomic,
 });
 
 /** GTE of 2024 (multilingual, and English v1.5). */
 export const gte = rotaryFamily({
-  modelType: 'gte',
+  modelTypes: ['gte', 'new'],
   classifier: 'GteForSequenceClassification',
   prefix: 'gte.',
   defaults: { max_position_embeddings: 8192, type_vocab_size: 1, pad_token_id: 1 },
@@ -63,7 +68,7 @@ export const gte = rotaryFamily({
     name
       .replace(/^new\./, '')
       .replace('encoder.layer.', 'layers.')
-      .replace('.attention.o_proj.', '.self_attn.o_proj.')
+      .replace(/\.attention\.([qkvo])_proj\./, '.self_attn.$1_proj.')
       .replace('.attn_ln.', '.post_attention_layernorm.')
       .replace('.mlp_ln.', '.post_mlp_layernorm.'),
   unpack: (name) =>
@@ -71,18 +76,20 @@ export const gte = rotaryFamily({
     (name.endsWith('.mlp.up_gate_proj.weight')
       ? ['up_proj', 'gate_proj'].map((part) => name.replace('up_gate_proj', part))
       : undefined),
+  current: currentGte,
 });
 
 /** BERT with rotary positions instead of a table of positions, and a gated feed-forward part. */
 function rotaryFamily(traits: RotaryTraits): EncoderFamily {
-  const { modelType, classifier, prefix: outer, defaults, defaultTheta, rename, unpack } = traits;
+  const { modelTypes, classifier, prefix: outer, defaults, defaultTheta, rename, unpack, current } = traits;
   return {
-    modelTypes: [modelType],
+    modelTypes,
     classifier,
     prefix: outer,
     rename,
     unpack,
-    read(json, path) {
+    read(written, path) {
+      const json = current(written, path);
       const config = readBertConfig(json, path, defaults);
       const { headDim, maxPositions } = config;
       const fields = parseWith(ownJson, json, path);

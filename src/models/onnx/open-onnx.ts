@@ -3,6 +3,7 @@ import type { Value } from '../../ir/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { readLabels } from '../encoder/read-labels.ts';
 import { readPooling } from '../encoder/read-pooling.ts';
+import { readTextPrompts } from '../encoder/text-prompts.ts';
 import { encoderGraphs, genericGraphs, genericInputs } from './classifier-graphs.ts';
 import { genericFixedBatch, textFixedBatch } from './fixed-batch.ts';
 import { copyGeneric } from './generic-graph.ts';
@@ -41,6 +42,7 @@ async function openEncoder(file: OnnxFileModel, files: BesideFiles, { source, co
   const config = describeConfig(sizesOf(copy, source, undefined), files, 'encoder');
   const task = logits ? 'classification' : 'embedding';
   const graphs = encoderGraphs({ ...source, roles, pooling: await readPooling(file.dir) });
+  const prompts = logits ? undefined : await readTextPrompts(file.dir);
   const labels = logits && labelsFor(files, copy.logits);
   const padTokenId = files.config.pad_token_id ?? 0;
   const fixedBatch = textFixedBatch(source, logits ? copy.logits : copy.hidden);
@@ -48,6 +50,7 @@ async function openEncoder(file: OnnxFileModel, files: BesideFiles, { source, co
     ...places(file),
     task,
     ...(labels && { labels }),
+    ...(prompts && { prompts }),
     ...(fixedBatch && { fixedBatch }),
     padTokenId,
   } as const;

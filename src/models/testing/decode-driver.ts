@@ -4,6 +4,7 @@ import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor, type Environment, type IoBinding, type Session } from '../../onnxruntime/index.ts';
 import { byteLength, type DataType } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
+import { readersOf } from '../cache-readers.ts';
 import { buildDecodeGraph } from '../graphs.ts';
 
 export interface DriverOptions {
@@ -127,10 +128,12 @@ export class DecodeDriver {
     const shape = this.#cacheShape(rows);
     const offset = slot * byteLength('float32', this.#cacheShape(1));
     this.cache.forEach((memory, index) => {
-      const part = `${index >> 1}.${index % 2 === 0 ? 'key' : 'value'}`;
       using tensor = OrtTensor.over(memory, 'float32', shape, offset);
-      binding.bindInput(`past_key_values.${part}`, tensor);
-      binding.bindOutput(`present.${part}`, tensor);
+      for (const layer of readersOf(this.#base.config, index >> 1)) {
+        const part = `${layer}.${index % 2 === 0 ? 'key' : 'value'}`;
+        binding.bindInput(`past_key_values.${part}`, tensor);
+        binding.bindOutput(`present.${part}`, tensor);
+      }
     });
     for (const [index, dims] of (this.#base.config.states ?? []).entries()) {
       const memory = this.states[index];

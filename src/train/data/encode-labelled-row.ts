@@ -9,7 +9,7 @@ import { integersField, isGiven, refuseMask, stringField } from './row-fields.ts
 import { invalid, type RowPlace } from './row.ts';
 
 export interface LabelledRowOptions {
-  readonly base: Pick<BaseModel, 'config' | 'inputs' | 'labels'>;
+  readonly base: Pick<BaseModel, 'config' | 'inputs' | 'labels' | 'problem' | 'perToken'>;
   /** undefined for a base without a tokenizer. */
   readonly tokenizer: Tokenizer | undefined;
   /** Most tokens of a row. A longer text is truncated. */
@@ -42,11 +42,11 @@ const known: readonly string[] = [
 const decisive: readonly string[] = ['weight', 'sample_weight'];
 
 /** @throws EspalierError DATA_ROW_INVALID */
-function unknownFields(row: Fields, place: RowPlace): readonly string[] {
+export function unknownFields(row: Fields, place: RowPlace, names = known): readonly string[] {
   const field = decisive.find((name) => isGiven(row[name]) && row[name] !== 1);
   if (field !== undefined) throw invalid(place, `"${field}" would change what is learned, and is not supported.`);
   refuseMask(row['attention_mask'], place);
-  return Object.keys(row).filter((name) => !known.includes(name));
+  return Object.keys(row).filter((name) => !names.includes(name));
 }
 
 /**
@@ -54,7 +54,8 @@ function unknownFields(row: Fields, place: RowPlace): readonly string[] {
  *
  * - `text`, optionally with `text_pair`; or `input_ids`, optionally with `token_type_ids`; or, for a base that does not read tokens,
  *   `inputs` (lists of numbers by the names of its inputs), or `input` if there is only one;
- * - `label`, a number or a name of a class; or `target`, one number or nested lists of them.
+ * - `label`, a number or a name of a class, or a list of them if any number of classes may fit; or `target`, one number or nested lists
+ *   of them.
  *
  * @throws EspalierError DATA_ROW_INVALID, DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE
  */
@@ -128,13 +129,33 @@ function readTarget(row: Fields, place: RowPlace, options: LabelledRowOptions): 
     const found = second === undefined ? whatIsThere(row) : `it has ${keys.map((each) => `"${each}"`).join(' and ')}`;
     throw invalid(place, `a row for this base has a "label" or a "target"; ${found}.`);
   }
+  const { problem } = options.base;
+  if (key !== 'target' && problem === 'multi-label') return flagsOf(row[key], place, options);
+  if (key !== 'target' && problem === 'regression') {
+    throw invalid(place, 'the base gives numbers, not scores of classes. Give a "target".');
+  }
   if (key !== 'target') return { kind: 'classes', index: classOf(row[key], place, options) };
   const numbers = readNestedNumbers(row['target']);
   if (typeof numbers === 'string') throw invalid(place, `"target" must be a number or lists of numbers: ${numbers}.`);
-  return { kind: 'numbers', values: Float32Array.from(numbers.values), shape: numbers.shape };
+  const values = Float32Array.from(numbers.values);
+  if (problem === 'multi-label' && values.some((value) => !(value >= 0 && value <= 1))) {
+    throw invalid(place, 'a "target" for this base has numbers from 0 to 1: how well each class fits.');
+  }
+  return { kind: 'numbers', values, shape: numbers.shape };
 }
 
-function classOf(
+/** The classes of a row as numbers: 1 for each that fits, 0 for the others. */
+function flagsOf(given: unknown, place: RowPlace, options: LabelledRowOptions): LabelTarget {
+  const { classes = options.base.labels?.length ?? 0 } = options;
+  if (!Array.isArray(given)) {
+    throw invalid(place, `the "labels" of a row for this base are a list of classes, got ${describeValue(given)}.`);
+  }
+  const values = new Float32Array(classes);
+  for (const label of given) values[classOf(label, place, options)] = 1;
+  return { kind: 'numbers', values, shape: [classes] };
+}
+
+export function classOf(
   label: unknown,
   place: RowPlace,
   { base, classes = base.labels?.length }: Pick<LabelledRowOptions, 'base' | 'classes'>,

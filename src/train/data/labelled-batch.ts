@@ -1,6 +1,6 @@
 import type { BaseModel } from '../../models/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
-import type { LabelledExample } from './labelled-example.ts';
+import { targetsOf, type LabelledExample } from './labelled-example.ts';
 import { labelledLength, type LabelledDataset } from './read-labelled.ts';
 import { int64Tensor, type MicroBatch } from './micro-batch.ts';
 import { packedCost } from './split-by-length.ts';
@@ -30,7 +30,7 @@ export function labelledData(
 export function createLabelledBatch(rows: readonly LabelledExample[], options: LabelledBatchOptions): MicroBatch {
   const tokens = rows.reduce((sum, row) => sum + (row.kind === 'tokens' ? row.inputIds.length : 1), 0);
   const feeds = new Map([...tokenFeeds(rows, options), ...tensorFeeds(rows), targetFeed(rows)]);
-  return { feeds, targets: rows.length, tokens };
+  return { feeds, targets: rows.reduce((sum, row) => sum + targetsOf(row), 0), tokens };
 }
 
 function tokenFeeds(
@@ -69,6 +69,14 @@ function tensorFeeds(rows: readonly LabelledExample[]): [string, TensorData][] {
 
 function targetFeed(rows: readonly LabelledExample[]): [string, TensorData] {
   const [first] = rows;
+  if (first?.target.kind === 'tokens') {
+    const seq = Math.max(...rows.map(({ target }) => (target.kind === 'tokens' ? target.indices.length : 0)));
+    const table = new BigInt64Array(rows.length * seq).fill(-100n);
+    for (const [row, { target }] of rows.entries()) {
+      if (target.kind === 'tokens') target.indices.forEach((index, i) => (table[row * seq + i] = BigInt(index)));
+    }
+    return ['labels', int64Tensor(table, [rows.length, seq])];
+  }
   if (first?.target.kind !== 'numbers') {
     const labels = rows.map(({ target }) => BigInt(target.kind === 'classes' ? target.index : 0));
     return ['labels', int64Tensor(BigInt64Array.from(labels), [rows.length])];

@@ -67,7 +67,7 @@ export async function openBatches(
   const outputShape = buildClassificationGraph(base, {
     given: new Set(base.headWeights?.keys()),
   }).graph.outputs[0]?.shape?.slice(1);
-  const [classes] = outputShape?.length === 1 ? outputShape : [];
+  const classes = outputShape?.length === 1 || base.perToken === true ? outputShape?.at(-1) : undefined;
   const reading = {
     base,
     tokenizer,
@@ -82,7 +82,7 @@ export async function openBatches(
   const evalData = await orClose(data.rows, evalPath, openLabelled);
   const hasSegments = data.hasSegments || evalData?.hasSegments === true;
   return {
-    objective: { kind: data.kind, tokenTypes: hasSegments },
+    objective: { kind: base.problem === 'multi-label' ? 'flags' : data.kind, tokenTypes: hasSegments },
     data: labelledData(data, base, { hasSegments }),
     evalData: evalData && labelledData(evalData, base, { hasSegments }),
     chosen: used,

@@ -1,6 +1,7 @@
 import { describeValue, isFields } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
+import type { Range } from '../../tokenizer/index.ts';
 import { encodeUnlabelledTokens, readTensors, type LabelledRowOptions } from './encode-labelled-row.ts';
 import { namesOf, readRows } from './read-rows.ts';
 import { RowProblems } from './row-problems.ts';
@@ -8,10 +9,17 @@ import { invalid, type RowPlace } from './row.ts';
 
 /** A row without its label: tokens, or tensors by the names of the base's inputs. */
 export type InputRow =
-  | { readonly inputIds: Int32Array; readonly typeIds: Int32Array | undefined }
+  | {
+      readonly inputIds: Int32Array;
+      readonly typeIds: Int32Array | undefined;
+      /** The text and where its tokens are in it, of a text for a base that gives numbers for each token. */
+      readonly source?: { readonly text: string; readonly offsets: readonly Range[] };
+    }
   | { readonly inputs: ReadonlyMap<string, TensorData> };
 
 export interface ReadInputsOptions extends Pick<LabelledRowOptions, 'base' | 'tokenizer' | 'maxLength'> {
+  /** What stands before every text. */
+  readonly prompt?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,6 +48,12 @@ function encodeInputRow(value: unknown, place: RowPlace, options: ReadInputsOpti
   if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describeValue(value)}.`);
   const { inputs } = options.base;
   if (inputs !== undefined) return { inputs: readTensors(value, place, inputs) };
-  const { inputIds, typeIds } = encodeUnlabelledTokens(value, place, options);
-  return { inputIds, typeIds };
+  const { prompt = '' } = options;
+  const text = value['text'];
+  const row = prompt !== '' && typeof text === 'string' ? { ...value, text: prompt + text } : value;
+  const { inputIds, typeIds } = encodeUnlabelledTokens(row, place, options);
+  const { base, tokenizer, maxLength } = options;
+  if (base.perToken !== true || typeof text !== 'string' || 'text_pair' in row) return { inputIds, typeIds };
+  const { offsets = [] } = tokenizer?.encodeForEncoder(text, { maxLength, offsets: true }) ?? {};
+  return { inputIds, typeIds, source: { text, offsets } };
 }

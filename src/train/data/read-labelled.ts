@@ -1,6 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import { encodeLabelledRow, type LabelledRowOptions } from './encode-labelled-row.ts';
-import type { LabelledExample, LabelTarget } from './labelled-example.ts';
+import { encodeTokenRow } from './encode-token-row.ts';
+import { targetsOf, type LabelledExample, type LabelTarget } from './labelled-example.ts';
 import type { DataAccount } from './data-account.ts';
 import { indexRows } from './indexed-rows.ts';
 import { namesOf } from './read-rows.ts';
@@ -34,13 +35,14 @@ export async function readLabelled(
   options: ReadLabelledOptions,
 ): Promise<LabelledDataset> {
   let { kind } = options;
-  let [tokens, truncated, hasSegments, isCut] = [0, 0, false, false];
+  let [tokens, targets, truncated, hasSegments, isCut] = [0, 0, 0, false, false];
   let first: LabelledExample | undefined;
   let isFirst = true;
   const unknownFields = new UnknownFields();
+  const encode = options.base.perToken === true ? encodeTokenRow : encodeLabelledRow;
   const rows = await indexRows<LabelledExample>(paths, {
     encode: (value, place) => {
-      const { example, cut, unknown } = encodeLabelledRow(value, place, options);
+      const { example, cut, unknown } = encode(value, place, options);
       if (isFirst) for (const field of unknown) unknownFields.note(field, place);
       isCut = cut;
       return [example];
@@ -51,6 +53,7 @@ export async function readLabelled(
       first ??= example;
       kind = example.target.kind;
       if (isCut) truncated++;
+      targets += targetsOf(example);
       tokens += example.kind === 'tokens' ? example.inputIds.length : 0;
       hasSegments ||= example.kind === 'tokens' && example.typeIds !== undefined;
       return true;
@@ -69,7 +72,7 @@ export async function readLabelled(
     rows: count,
     examples: count,
     tokens,
-    supervisedTokens: count,
+    supervisedTokens: targets,
     dropped: 0,
     truncated,
     passedOver: 0,
@@ -93,10 +96,11 @@ function bytesOf(example: LabelledExample): number {
 
 function checkTarget(target: LabelTarget, place: RowPlace, { kind, outputShape }: ReadLabelledOptions): void {
   if (kind !== undefined && target.kind !== kind) {
-    const [has, have] = target.kind === 'classes' ? ['a label', 'targets'] : ['a target', 'labels'];
+    const [has, have] = target.kind === 'numbers' ? ['a target', 'labels'] : ['a label', 'targets'];
     throw invalid(place, `it has ${has}, where the rows before it have ${have}.`);
   }
-  if (outputShape === undefined) return;
+  // Labels of tokens were compared with the tokens.
+  if (outputShape === undefined || target.kind === 'tokens') return;
   const given = target.kind === 'classes' ? undefined : target.shape;
   if (given === undefined) {
     if (outputShape.length === 1 && outputShape[0] !== 1) return;

@@ -82,9 +82,11 @@ async function plainOf(
  * PEFT's name of the base's task. WHY null for a classifier with the base's head: with the name of the task PEFT would look for the
  * head in the adapter.
  */
-function taskOf({ task }: BaseModel, { names }: WholeParameters): Pick<LoraConfig, 'taskType'> {
+function taskOf({ task, perToken }: BaseModel, { names }: WholeParameters): Pick<LoraConfig, 'taskType'> {
   if (task === undefined || task === 'causal-lm') return {};
-  return { taskType: task === 'classification' && names.size > 0 ? 'SEQ_CLS' : null };
+  return {
+    taskType: task === 'classification' && names.size > 0 ? (perToken === true ? 'TOKEN_CLS' : 'SEQ_CLS') : null,
+  };
 }
 
 /** Replaces `all-linear` by the names of its modules, as PEFT writes it, because other readers of the folder know only names. */

@@ -2,12 +2,13 @@ import type { Model } from '../../ir/index.ts';
 import { buildClassificationTrainingGraph, buildTrainingGraph, type BaseModel } from '../../models/index.ts';
 
 /**
- * The objective: the next tokens of each row, the class of each row, or numbers for each row (with the mean squared error).
+ * The objective: the next tokens of each row, the class of each row or of each of its tokens, numbers for each row (with the mean squared error), or for each
+ * class whether it fits the row.
  * `tokenTypes`: rows have segments.
  */
 export type Objective =
   | { readonly kind: 'next-token' }
-  | { readonly kind: 'classes' | 'numbers'; readonly tokenTypes: boolean };
+  | { readonly kind: 'classes' | 'numbers' | 'flags' | 'tokens'; readonly tokenTypes: boolean };
 
 export interface ObjectiveOptions {
   readonly full: boolean;

@@ -41,7 +41,7 @@ export class StepWatch {
     const watched = parameters.entries.filter((entry) => trainable.mustMove(entry));
     const firstSteps = await FirstStepsCheck.begin(parameters, watched);
     const choices = objective.kind === 'next-token' ? base.config.vocabSize : base.labels?.length;
-    const kind = objective.kind === 'numbers' ? undefined : choices;
+    const kind = objective.kind === 'numbers' || objective.kind === 'flags' ? undefined : choices;
     const divergence = new DivergenceWatch(await largestMagnitude(parameters.flat), { choices: kind });
     return new StepWatch(model, steps, { firstSteps, divergence, lastGood });
   }

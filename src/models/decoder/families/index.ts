@@ -10,6 +10,7 @@ import { exaone4 } from './exaone4.ts';
 import { falcon } from './falcon.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3, gemma3Multimodal } from './gemma3.ts';
+import { gemma4, gemma4Multimodal } from './gemma4.ts';
 import { glm } from './glm.ts';
 import { glm4 } from './glm4.ts';
 import { glm4Moe } from './glm4-moe.ts';
@@ -56,6 +57,8 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   gemma2,
   gemma3,
   gemma3Multimodal,
+  gemma4,
+  gemma4Multimodal,
   glm,
   glm4,
   glm4Moe,
