@@ -110,19 +110,21 @@ async function loseRank({ name, words, rank }) {
   const child = spawn(start[0], [...start.slice(1), ...rest, '--json-events'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [said, stopped, namedAfter] = ['', undefined, undefined];
   let pids = [];
-  const hear = async (chunk) => {
+  let stopping;
+  const stop = async () => {
+    pids = await processesOf(child.pid, rank);
+    process.kill(pids.find(({ rank: each }) => each === 1).pid, 'SIGSTOP');
+    stopped = performance.now();
+  };
+  const hear = (chunk) => {
     said += chunk;
-    if (stopped === undefined && said.includes('"stepped"')) {
-      stopped = performance.now();
-      pids = await processesOf(child.pid, rank);
-      process.kill(pids.find(({ rank: each }) => each === 1).pid, 'SIGSTOP');
-      stopped = performance.now();
-    }
+    if (said.includes('"stepped"')) stopping ??= stop();
     if (said.includes('Rank 1 was lost')) namedAfter ??= performance.now() - stopped;
   };
   child.stdout.on('data', hear);
   child.stderr.on('data', hear);
   await exitOf(child);
+  await stopping;
   if (namedAfter === undefined) throw new Error(`under ${name}, nobody named the process that stood still: ${said}`);
   if (namedAfter > namedMs) throw new Error(`under ${name}, it was named only after ${namedAfter} ms`);
   // WHY wait: the launcher may end before the processes that it has killed are gone.
