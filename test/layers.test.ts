@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   load: ['core', 'charts'],
   telemetry: ['core'],
   jinja: ['core'],
-  tokenizer: ['core', 'jinja'],
+  tokenizer: ['core', 'jinja', 'tensor'],
   constrain: ['core', 'tokenizer'],
   chat: ['core', 'tokenizer', 'jinja'],
   hub: ['core', 'atomic-files', 'tensor'],

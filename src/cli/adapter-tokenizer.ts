@@ -1,5 +1,5 @@
 import { adapterFolder } from '../adapter-files/index.ts';
-import type { BaseModel } from '../models/index.ts';
+import { basePath, type BaseModel } from '../models/index.ts';
 import { chooseTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import type { AdapterSpec } from './load-adapters.ts';
 import type { Output } from './output.ts';
@@ -21,7 +21,7 @@ export async function openTokenizerFor(
 ): Promise<Tokenizer | undefined> {
   const [only, ...others] = adapter;
   const single = only === undefined || others.length > 0 ? undefined : await adapterFolder(only.path);
-  const { tokenizer, whose } = await chooseTokenizer({ base: base.dir, adapter: single, chatTemplate, template });
+  const { tokenizer, whose } = await chooseTokenizer({ base: basePath(base), adapter: single, chatTemplate, template });
   if (whose === 'adapter') {
     const text = 'brings a chat template or a tokenizer of its own, which is used';
     note(`${only?.path} ${text}. --template base uses the base's`);

@@ -4,6 +4,9 @@ import { EspalierError } from '../core/index.ts';
 import { readAdapter, readPeftConfig, reportAdapter } from '../adapter-files/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
 import {
+  basePath,
+  findGguf,
+  isGgufModel,
   fingerprintBase,
   fingerprintKey,
   hintAt,
@@ -35,10 +38,13 @@ export async function inspectPath(path: string): Promise<Inspection> {
   });
   if (found.isDirectory()) {
     if (await exists(join(path, 'adapter_config.json'))) return inspectAdapter(path);
-    if ((await exists(join(path, 'config.json'))) || (await isOnnxPath(path))) return inspectModel(path);
+    if ((await exists(join(path, 'config.json'))) || (await isOnnxPath(path)) || (await findGguf(path)) !== undefined) {
+      return inspectModel(path);
+    }
   } else {
     if (path.endsWith('.safetensors')) return inspectSafetensors(path);
     if (path.endsWith('.onnx')) return inspectGraph(path);
+    if (/\.gguf$/i.test(path) && (await isGgufModel(path))) return inspectModel(path);
     if (/\.(?:onnx_adapter|bin|gguf)$/.test(path)) return inspectAdapterFile(path);
   }
   throw new EspalierError('CLI_NOT_INSPECTABLE', { path, hint: await hintAt(path) });
@@ -53,7 +59,7 @@ async function exists(path: string): Promise<boolean> {
 
 async function inspectModel(path: string): Promise<Inspection> {
   const base = await openBaseModel(path);
-  const tokenizer = await openTokenizer(base.dir);
+  const tokenizer = await openTokenizer(basePath(base));
   const weights = [...base.weights.values()];
   const answer = {
     kind: 'model',

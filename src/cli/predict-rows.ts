@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
-import { choosePrompt, inputTypes, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { basePath, choosePrompt, inputTypes, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openPredictor, type PredictRow, type TokenSource } from '../evaluate/index.ts';
 import { openChosenEnvironment } from '../execution/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
@@ -87,7 +87,7 @@ async function readRows(
         : [...names, ...(textPair === undefined ? [] : ['--text-pair'])].join(' and ');
     throw new EspalierError('CLI_CONFLICT', { expected: 'one of --text, --file and --input-ids', actual });
   }
-  const tokenizer = await openTokenizer(base.dir);
+  const tokenizer = await openTokenizer(basePath(base));
   const prompt = promptOf(choice, base);
   if (file !== undefined) return readInputs(file, { base, tokenizer, maxLength, prompt, signal });
   if (base.inputs !== undefined) {

@@ -2,7 +2,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { decideThreads, EspalierError, packageVersion } from '../core/index.ts';
-import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
+import {
+  basePath,
+  BaseWatch,
+  modelName,
+  openBaseModel,
+  PrivateBase,
+  verifyWeights,
+  type BaseModel,
+} from '../models/index.ts';
 import { openChosenEnvironment } from '../execution/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
@@ -227,7 +235,7 @@ async function openBase(
     await checkOpenedBase(base, rules);
     const watch = await BaseWatch.open(base);
     resources.push(watch);
-    const tokenizer = await openTokenizer(base.dir, { chatTemplate });
+    const tokenizer = await openTokenizer(basePath(base), { chatTemplate });
     await verifyWeights(base, { signal });
     return { base, path: resolve(copy?.path ?? path), tokenizer, watch, origin: copy?.origin ?? base.dir, dispose };
   } catch (error) {

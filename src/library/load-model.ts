@@ -5,7 +5,15 @@ import { definedOnly } from '../core/index.ts';
 import { AdapterRegistry, type SourcedAdapter } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { matchTargets, type Adapter } from '../lora/index.ts';
-import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
+import {
+  basePath,
+  BaseWatch,
+  modelName,
+  openBaseModel,
+  PrivateBase,
+  verifyWeights,
+  type BaseModel,
+} from '../models/index.ts';
 import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
 import { copyBase, count, path, paths, provider, readOptions, signal, wholeNumber } from './read-options.ts';
@@ -83,10 +91,10 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     const opened = await openBaseModel(copy?.path ?? place);
     const watch = await BaseWatch.open(opened);
     given.push(() => watch[Symbol.asyncDispose]());
-    const tokenizer = await openTokenizer(opened.dir, definedOnly({ chatTemplate: settings.chatTemplate }));
+    const tokenizer = await openTokenizer(basePath(opened), definedOnly({ chatTemplate: settings.chatTemplate }));
     const checks = await baseChecks(opened, settings);
     const own = tokenizer !== undefined && settings.template !== 'base';
-    const tokenizers = own ? new AdapterTokenizers({ folder: opened.dir, tokenizer }) : undefined;
+    const tokenizers = own ? new AdapterTokenizers({ folder: basePath(opened), tokenizer }) : undefined;
     const adapters = await loadAdapters(settings.adapters ?? {}, opened, { ...checks, tokenizers });
     await verifyWeights(opened, { signal: settings.signal });
     const share = await shareEnvironment(settings);

@@ -107,6 +107,8 @@ export interface FixedBatch {
 export interface BaseModel {
   /** The locations of weights are relative to this folder. */
   readonly dir: string;
+  /** The GGUF file in this folder that holds everything: weights, configuration, tokenizer. Of a split model the first. */
+  readonly file?: string;
   readonly config: ModelConfig;
   /** Default: `causal-lm`. */
   readonly task?: BaseTask;

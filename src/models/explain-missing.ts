@@ -57,11 +57,6 @@ function adapterAdvice(adapter: string): OptionText {
 /** Model files of other tools. */
 const foreignForms = [
   {
-    pattern: /\.gguf$/i,
-    what: 'a GGUF model',
-    advice: 'Espalier reads safetensors and ONNX: take the checkpoint from which the GGUF file was made.',
-  },
-  {
     pattern: /^(pytorch_model.*\.bin|.*\.(pt|pth|ckpt))$/i,
     what: 'a pickle',
     advice:

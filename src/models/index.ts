@@ -33,6 +33,8 @@ export { judgeCheckpoint, type Judgement } from './judge-checkpoint.ts';
 export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
 export { parameterShapes } from './parameter-shapes.ts';
 export { readableGraph } from './readable-graph.ts';
+export { basePath } from './gguf/open-gguf.ts';
+export { findGguf, isGgufModel } from './gguf/open-gguf-files.ts';
 export { dequantizeGrouped } from './quantized/foreign/dequantize-grouped.ts';
 export { dequantizeMxfp4 } from './quantized/foreign/mxfp4.ts';
 export { dequantizeFloat8 } from './quantized/foreign/float8.ts';

@@ -11,6 +11,8 @@ import { openDecoder } from './decoder/open-decoder.ts';
 import { encoderFamilies, encoderFamilyOf } from './encoder/families.ts';
 import { openEncoder } from './encoder/open-encoder.ts';
 import { noBaseAt } from './explain-missing.ts';
+import { openGguf } from './gguf/open-gguf.ts';
+import { findGguf } from './gguf/open-gguf-files.ts';
 import { isOnnxPath } from './onnx/find-onnx-file.ts';
 import { openOnnxBase } from './onnx/open-onnx.ts';
 import { parseWith } from './parse-with.ts';
@@ -22,17 +24,23 @@ export interface OpenBaseOptions {
 }
 
 /**
- * Opens a base model without converting it. The path names an .onnx file, a folder with one (see `openOnnxBase`), or a Hugging Face
- * folder of a supported family. Of a Hugging Face folder it reads `config.json`, `generation_config.json` if it exists, and the
+ * Opens a base model without converting it. The path names an .onnx file, a folder with one (see `openOnnxBase`), a GGUF file, a folder
+ * with one, or a Hugging Face folder of a supported family. Of a Hugging Face folder it reads `config.json`, `generation_config.json` if it exists, and the
  * headers of the safetensors files. It does not read the weights; `verifyWeights` does.
  *
  * @throws EspalierError BASE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
- *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, MODEL_HEAD_PRESENT, and the errors of `openSafetensors`
+ *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, MODEL_HEAD_PRESENT, GGUF_UNSUPPORTED, GGUF_MALFORMED, and
+ *   the errors of `openSafetensors`
  */
 export async function openBaseModel(dir: string, { labels }: OpenBaseOptions = {}): Promise<BaseModel> {
   if (await isOnnxPath(dir)) {
     if (labels !== undefined) throw noNewHead(dir, { model_type: 'onnx' });
     return openOnnxBase(dir);
+  }
+  const gguf = await findGguf(dir);
+  if (gguf !== undefined) {
+    if (labels !== undefined) throw noNewHead(gguf, { model_type: 'gguf' });
+    return openGguf(gguf, familyOf);
   }
   const path = join(dir, 'config.json');
   const json = await readJsonIfPresent(path);

@@ -8,7 +8,7 @@ export type StoredTensor = { readonly dtype: DataType; readonly shape: readonly 
 
 /** All tensors in the files of a base, including those that its configuration does not use. */
 export interface StoredTensors {
-  readonly form: 'checkpoint' | 'onnx';
+  readonly form: 'checkpoint' | 'onnx' | 'gguf';
   /** By their names in the files. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** The files that the runtime maps into memory, relative to the folder of the base, without duplicates. */

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { breathe, EspalierError } from '../core/index.ts';
-import { elementSize, toFloat32 } from '../tensor/index.ts';
+import { decodedPieces, elementSize, toFloat32, type BytePlace, type DecodedTensor } from '../tensor/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { hasNonFinite, type CheckedFloat } from './non-finite.ts';
 import type { WeightRef } from './weight-ref.ts';
@@ -48,6 +48,8 @@ interface Place {
 }
 
 async function verifyWeight(ref: WeightRef, { base, path, file, signal }: Place): Promise<void> {
+  if (ref.decoding !== undefined)
+    return verifyDecoded({ ...ref, decoding: ref.decoding }, { base, path, file, signal });
   const dtype = floatType(ref);
   const piece = new Uint8Array(Math.min(pieceBytes, Math.ceil(ref.length / 4) * 4));
   for (let done = 0; done < ref.length; done += pieceBytes) {
@@ -64,6 +66,34 @@ async function verifyWeight(ref: WeightRef, { base, path, file, signal }: Place)
       const index = done / elementSize(dtype) + at;
       throw new EspalierError('MODEL_WEIGHTS_NOT_FINITE', { name: ref.name, path, value: String(values[at]), index });
     }
+    await breathe();
+  }
+}
+
+/** Checks the numbers that a weight of GGUF is decoded to, all of which follow from the bytes at its own place. */
+async function verifyDecoded(ref: WeightRef & DecodedTensor, { base, path, file, signal }: Place): Promise<void> {
+  const read = async ({ offset, length }: BytePlace): Promise<Uint8Array> => {
+    const piece = new Uint8Array(length);
+    await readFully(file, { piece, length, position: offset }, () => {
+      const problems = `${ref.location} ends within ${ref.name}`;
+      return new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir: base.dir, problems });
+    });
+    return piece;
+  };
+  let start = 0;
+  for await (const piece of decodedPieces(ref, read)) {
+    signal?.throwIfAborted();
+    const values = new Float32Array(piece.buffer, piece.byteOffset, piece.byteLength / 4);
+    if (hasNonFinite(new Uint32Array(values.buffer, values.byteOffset, values.length), 'float32')) {
+      const at = values.findIndex((value) => !Number.isFinite(value));
+      throw new EspalierError('MODEL_WEIGHTS_NOT_FINITE', {
+        name: ref.name,
+        path,
+        value: String(values[at]),
+        index: start + at,
+      });
+    }
+    start += values.length;
     await breathe();
   }
 }

@@ -51,6 +51,10 @@ export async function dequantizeBase(base: BaseModel, output: string): Promise<v
   if (!refs.some(([, { quantized }]) => quantized)) {
     throw new EspalierError('QUANTIZE_UNSUPPORTED', { dir: base.dir, reason: 'it is not quantized' });
   }
+  if (base.file !== undefined) {
+    const reason = 'it is a GGUF file; take the checkpoint that it was made from';
+    throw new EspalierError('QUANTIZE_UNSUPPORTED', { dir: base.dir, reason });
+  }
   const turned = new Set([
     ...base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])),
     ...refs.flatMap(([name, { quantized }]) => (quantized?.kind === 'mxfp4' && quantized.turned ? name : [])),

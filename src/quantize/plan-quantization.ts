@@ -85,6 +85,7 @@ export function plannedTensors(planned: PlannedWeight): [name: string, layout: T
 function refuseUnsupported(base: BaseModel): void {
   if (base.config.family === 'onnx')
     throw unsupported(base, 'it is a graph that another tool wrote; quantize what it was exported from');
+  if (base.file !== undefined) throw unsupported(base, 'it is a GGUF file; take the checkpoint that it was made from');
   if ([...base.weights.values()].some(({ quantized }) => quantized !== undefined)) {
     throw unsupported(base, 'it is quantized already; take the float checkpoint that it was made from');
   }

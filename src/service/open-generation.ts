@@ -1,7 +1,7 @@
 import type { QuarantineBounds } from '../adapter-store/index.ts';
 import type { Policy } from '../trust/index.ts';
 import { join, resolve } from 'node:path';
-import { embeddingsOf, type BaseModel } from '../models/index.ts';
+import { basePath, embeddingsOf, type BaseModel } from '../models/index.ts';
 import { Constraints } from '../constrain/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine, type LogitsFunction, type PreparedAdapter } from '../engine/index.ts';
@@ -147,7 +147,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       linears: base.modules,
       fingerprint,
       embeddings: embeddingsOf(base),
-      tokenizers: ownTokenizers ? new AdapterTokenizers({ folder: base.dir, tokenizer }) : undefined,
+      tokenizers: ownTokenizers ? new AdapterTokenizers({ folder: basePath(base), tokenizer }) : undefined,
       folder,
       baseName,
     };

@@ -10,6 +10,18 @@ export {
   withPlaces,
 } from './decoding/decoding.ts';
 export type { BytePlace, ReadPlace } from './decoding/unit-decoder.ts';
+export { type Ggml, hasLevels, levelBits } from './decoding/ggml.ts';
+export {
+  type GgufContent,
+  type GgufFile,
+  type GgufLimits,
+  type GgufTensor,
+  type GgufType,
+  type GgufValue,
+  modelLimits,
+  parseGguf,
+  readGgufHeader,
+} from './gguf/gguf-format.ts';
 export { assertFinite } from './finite.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 export { columnsOf, orthonormalize, timesTransposed } from './linalg/products.ts';

@@ -1,4 +1,5 @@
 import { EspalierError } from '../core/index.ts';
+import { readGgufTokenizer } from './gguf/gguf-tokenizer.ts';
 import { readFolder, readTextIfThere, tokenizerFilesOf } from './read-folder.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 
@@ -9,7 +10,8 @@ export interface OpenTokenizerOptions {
 
 /**
  * Opens the tokenizer of a Hugging Face folder: `tokenizer.json` with, where they exist, `tokenizer_config.json`,
- * `special_tokens_map.json`, `chat_template.jinja`, `additional_chat_templates`, `config.json` and `generation_config.json`.
+ * `special_tokens_map.json`, `chat_template.jinja`, `additional_chat_templates`, `config.json` and `generation_config.json`. The path may
+ * also be that of a GGUF model, which holds its tokenizer.
  *
  * @returns undefined if the folder has no `tokenizer.json`. Such a model takes token ids only.
  * @throws EspalierError FILE_NOT_FOUND where there is no template of the given name or path; TOKENIZER_INVALID where a file is there but cannot be used
@@ -18,7 +20,9 @@ export async function openTokenizer(
   folder: string,
   { chatTemplate }: OpenTokenizerOptions = {},
 ): Promise<Tokenizer | undefined> {
-  const files = tokenizerFilesOf(folder, await readFolder(folder, 'model'));
+  const files = /\.gguf$/i.test(folder)
+    ? await readGgufTokenizer(folder)
+    : tokenizerFilesOf(folder, await readFolder(folder, 'model'));
   if (files === undefined) return undefined;
   const tokenizer = createTokenizer(files);
   return chatTemplate === undefined ? tokenizer : withTemplate(tokenizer, await templateAt(tokenizer, chatTemplate));

@@ -3,6 +3,9 @@ import { parseGguf } from '../../src/adapter-files/formats/gguf/gguf-format.ts';
 import { formatBinAdapter, parseBinAdapter, readOnnxAdapter, writeOnnxAdapter } from '../../src/adapter-files/index.ts';
 import { loraMetadata, tinyGguf } from '../../src/adapter-files/testing/tiny-gguf.ts';
 import { twoParamsAdapter, twoParamsModel } from '../../src/adapter-files/testing/two-params.ts';
+import { EspalierError } from '../../src/core/index.ts';
+import { ggufConfig } from '../../src/models/gguf/gguf-config.ts';
+import { ggufTokenizerFiles } from '../../src/tokenizer/gguf/gguf-tokenizer.ts';
 import { decodeModel, encodeModel, graphAttribute, createModel, Tape, verifyModel } from '../../src/ir/index.ts';
 import { parseSafetensors, tensorOf } from '../../src/tensor/index.ts';
 import { proto, safetensorsFile, varint } from '../attacks/attack.ts';
@@ -151,7 +154,22 @@ function gguf(): Target {
       head.writeUInt32LE(3, 4);
       return head;
     },
-    read: async (bytes) => parseGguf(bytes, 'fuzz'),
+    read: async (bytes) => {
+      const content = parseGguf(bytes, 'fuzz');
+      const shapes = new Map([...content.tensors].map(([name, { shape }]) => [name, shape]));
+      const isRefused = (error: unknown): boolean => EspalierError.isInstance(error);
+      for (const read of [
+        () => ggufConfig({ path: 'fuzz', metadata: content.metadata, shapes, factors: new Map() }),
+        () => ggufTokenizerFiles(content.metadata, 'fuzz'),
+      ]) {
+        try {
+          read();
+        } catch (error) {
+          if (!isRefused(error)) throw error;
+        }
+      }
+      return content;
+    },
   };
 }
 

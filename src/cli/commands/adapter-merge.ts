@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { createRandom, EspalierError } from '../../core/index.ts';
 import { mergeCheckpoint, type MergedAdapter } from '../../adapter-files/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
+import { basePath, openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizationOf } from '../../quantize/index.ts';
 import { openChosenEnvironment } from '../../execution/index.ts';
 import { logitDrift, type LogitDrift } from '../../evaluate/index.ts';
@@ -121,7 +121,7 @@ async function sampleRows({ text, inputIds }: MergeOptions, base: BaseModel): Pr
   }
   if (inputIds !== undefined) return [inputIds];
   if (text === undefined) return drawnRows(base);
-  const tokenizer = await openTokenizer(base.dir);
+  const tokenizer = await openTokenizer(basePath(base));
   if (tokenizer === undefined) {
     const expected = '--input-ids, since the folder of the base has no tokenizer';
     throw new EspalierError('CLI_CONFLICT', { expected, actual: '--text' });

@@ -7,7 +7,7 @@ import { writeAtomically } from '../../atomic-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import { formatManifest, type NewFleet, parseManifest } from '../../fleet/index.ts';
 import type { FleetClient, RemoteFleet, RemotePlan } from '../../http/index.ts';
-import { fingerprintBase, modelName, openBaseModel } from '../../models/index.ts';
+import { basePath, fingerprintBase, modelName, openBaseModel } from '../../models/index.ts';
 import { listAdapterFolders } from '../../routing/index.ts';
 import { filesAt } from '../adapter-file-list.ts';
 import { reasonText } from '../change-options.ts';
@@ -66,7 +66,7 @@ async function newFleet({ adapters: folder, base: dir, output, name }: z.output<
       place: isInside ? { path: posixPath(inside) } : { folder: basename(listed.path) },
     });
   }
-  return { name, base: { name: modelName(base.dir), fingerprint: await fingerprintBase(base) }, adapters };
+  return { name, base: { name: modelName(basePath(base)), fingerprint: await fingerprintBase(base) }, adapters };
 }
 
 const fileSchema = z.object({ ...serverSchema, file: path.default('fleet.yaml') });

@@ -69,7 +69,7 @@ export const adapterFilesCodes = {
     status: 400,
     retryable: false,
     message: '{path} is a GGUF file that Espalier does not read: {reason}.',
-    help: 'Espalier reads LoRA adapters from GGUF: F32, F16 or BF16 matrices for architectures whose names and layout it knows.',
+    help: 'Espalier reads LoRA adapters (F32, F16 or BF16 matrices) and models from GGUF, of the architectures whose names and layout it knows. A setting or an element type that it does not know may change numbers, so it is refused.',
   },
   MERGE_UNSUPPORTED: {
     status: 400,

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
-import type { BaseModel } from '../../models/index.ts';
+import { basePath, type BaseModel } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
@@ -21,7 +21,7 @@ export async function serveBase(
   maxSlots = 4,
   chatTemplate?: string,
 ): Promise<ServedBase> {
-  const tokenizer = await openTokenizer(base.dir, { chatTemplate });
+  const tokenizer = await openTokenizer(basePath(base), { chatTemplate });
   const { engine, context, dispose } = await openGeneration({
     base,
     tokenizer,

@@ -4,6 +4,7 @@ import { isFile } from '../../core/index.ts';
 import { externalLocations, loadModel } from '../../ir/index.ts';
 import { besideName } from '../onnx/open-causal.ts';
 import { findOnnxFile, isOnnxPath } from '../onnx/find-onnx-file.ts';
+import { findGguf, openGgufFiles } from '../gguf/open-gguf-files.ts';
 import { listWeights } from '../weight-files.ts';
 
 /** The files of a base. */
@@ -24,6 +25,11 @@ export interface BaseFiles {
  */
 export async function listBaseFiles(path: string): Promise<BaseFiles> {
   if (await isOnnxPath(path)) return listOnnxFiles(path);
+  const gguf = await findGguf(path);
+  if (gguf !== undefined) {
+    const { dir, file, locations } = await openGgufFiles(gguf);
+    return { dir, entry: file, files: distinct(locations) };
+  }
   const { locations } = await listWeights(path);
   return { dir: path, entry: '', files: distinct([...locations, ...(await smallFiles(path))]) };
 }

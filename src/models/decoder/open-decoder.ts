@@ -2,12 +2,12 @@ import { join } from 'node:path';
 
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseGraphs, BaseModel } from '../base-model.ts';
-import { readGenerationConfig } from '../generation-config.ts';
+import { readGenerationConfig, type GenerationConfig } from '../generation-config.ts';
 import { expertLinears, moduleOf } from '../graph/mixture.ts';
 import { type Quantization, readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights, type WantedWeights } from '../select-weights.ts';
 import { stateShapes } from '../graph/recurrent/recurrent-layer.ts';
-import { listWeights } from '../weight-files.ts';
+import { listWeights, type ListedWeights } from '../weight-files.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { asClassifier, buildDecoderClassification, isClassifier, type DecoderClassifier } from './classifier.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
@@ -22,13 +22,34 @@ import { divideExperts } from './stacked-experts.ts';
 /** Opens the folder of a decoder; see `openBaseModel`. @param json  the parsed config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
   const path = join(dir, 'config.json');
-  const asWritten = family.parse(json, path);
+  family.parse(json, path);
   const listed = await listWeights(dir);
+  const embedder = isClassifier(family, json) ? undefined : await readEmbedder(dir, json, path);
+  const generation = await readGenerationConfig(dir, json);
+  return openDecoderOf({ dir, path, family, json, listed, embedder, generation });
+}
+
+/** What a decoder is made of, wherever it was read. */
+export interface DecoderParts {
+  readonly dir: string;
+  /** What errors of the configuration name. */
+  readonly path: string;
+  readonly family: DecoderFamily;
+  /** The configuration as config.json has it. */
+  readonly json: unknown;
+  readonly listed: ListedWeights;
+  /** How the decoder embeds whole texts, if it does. */
+  readonly embedder?: DecoderEmbedder | undefined;
+  readonly generation: GenerationConfig;
+}
+
+/** Opens a decoder whose configuration and weights were read. */
+export async function openDecoderOf(parts: DecoderParts): Promise<BaseModel> {
+  const { dir, path, family, json, listed, embedder, generation } = parts;
+  const asWritten = family.parse(json, path);
   const parsed = await withOwnHead(asWritten, { dir, listed, rename: family.rename });
   const classifier = isClassifier(family, json) ? asClassifier(parsed, json, path) : undefined;
   const { config } = classifier ?? { config: parsed };
-  const embedder = classifier ? undefined : await readEmbedder(dir, json, path);
-  const generation = await readGenerationConfig(dir, json);
   const isHead = (name: string): boolean => embedder !== undefined && name.startsWith(`${config.head.path}.`);
   const modules = decoderModules(config).filter(({ path: module }) => !isHead(`${module}.`));
   const quantization = readQuantization(json, path);

@@ -1,8 +1,9 @@
 import { openBitsAndBytes4, openBitsAndBytes8, type BitsAndBytes4, type BitsAndBytes8 } from './bits-and-bytes.ts';
+import { openGgml, type Ggml } from './ggml.ts';
 import type { BytePlace, ReadPlace, UnitDecoder } from './unit-decoder.ts';
 
 /** How the elements of a tensor follow from bytes of a file that no operator of the runtime can read. */
-export type Decoding = BitsAndBytes4 | BitsAndBytes8;
+export type Decoding = BitsAndBytes4 | BitsAndBytes8 | Ggml;
 
 /** A tensor that is decoded. Its own place is that of the bytes from which its elements follow. */
 export interface DecodedTensor extends BytePlace {
@@ -30,6 +31,8 @@ async function openDecoder(tensor: DecodedTensor, read: ReadPlace): Promise<Unit
       return openBitsAndBytes4(tensor, decoding, read);
     case 'bitsandbytes8':
       return openBitsAndBytes8(tensor, decoding, read);
+    case 'ggml':
+      return openGgml(tensor, decoding, read);
     default:
       return decoding satisfies never;
   }

@@ -1,5 +1,5 @@
 import { EspalierError, option, optionText } from '../../core/index.ts';
-import { buildClassificationGraph, type BaseModel } from '../../models/index.ts';
+import { basePath, buildClassificationGraph, type BaseModel } from '../../models/index.ts';
 import { adapterFolder } from '../../adapter-files/index.ts';
 import { chooseTokenizer, type ChosenTokenizer, type TokenizerChoice } from '../../tokenizer/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
@@ -99,7 +99,7 @@ async function choiceOf(
   { chatTemplate, template, initAdapter }: RowSettings,
 ): Promise<TokenizerChoice> {
   const adapter = initAdapter === undefined || !writesText(base) ? undefined : await adapterFolder(initAdapter);
-  return { base: base.dir, adapter, chatTemplate, template };
+  return { base: basePath(base), adapter, chatTemplate, template };
 }
 
 type DataPaths = string | readonly string[];

@@ -8,7 +8,7 @@ import {
   type PlainAdapter,
 } from '../../lora/index.ts';
 import { savePeftAdapter } from '../../adapter-files/index.ts';
-import { fingerprintBase, modelName, type BaseModel } from '../../models/index.ts';
+import { basePath, fingerprintBase, modelName, type BaseModel } from '../../models/index.ts';
 import { tensorOf, toFloat32 } from '../../tensor/index.ts';
 import { adapterStart, sameModules, type AdapterStart } from './adapter-start.ts';
 import type { TrainConfig } from '../config/train-config.ts';
@@ -44,7 +44,7 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
       const saved = whole.trained(arena);
       const plain = await plainOf(start, trained(arena, modules));
       const written = { ...plain.config, ...taskOf(base, whole), targetModules: spelledOut(base, lora) };
-      const content = { config: written, modules: plain.modules, baseName: modelName(base.dir), baseFingerprint };
+      const content = { config: written, modules: plain.modules, baseName: modelName(basePath(base)), baseFingerprint };
       await savePeftAdapter(dir, { ...content, ...(saved && { saved }) });
     },
   };

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { EspalierError } from '../../core/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { readFullWeights, saveFullModel } from './full-weights.ts';
@@ -6,6 +7,7 @@ import type { Trainable } from './trainable.ts';
 
 /** Every weight of the base. Norms and biases do not decay: they are few, and they are scales and not directions. */
 export function fullTrainable(base: BaseModel, { dtype }: Pick<TrainConfig, 'dtype'>): Trainable {
+  if (base.file !== undefined) throw new EspalierError('MODEL_QUANTIZED', { name: base.file });
   return {
     lora: undefined,
     whole: new Set(),

@@ -1,7 +1,7 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { BaseModel } from '../../../models/index.ts';
 import { convertToFloat32, typedArray, zerosOf, type TensorData, type TensorOf } from '../../../tensor/index.ts';
-import { parseGguf, type GgufContent } from './gguf-format.ts';
+import { parseGguf, type GgufFloats } from './gguf-format.ts';
 import {
   configOfModules,
   readStored,
@@ -71,7 +71,7 @@ export async function readGgufAdapter(
 }
 
 /** Like `readGgufAdapter`, without the numbers. @throws EspalierError GGUF_MALFORMED, GGUF_UNSUPPORTED, ADAPTER_NAMES_UNKNOWN */
-export function ggufStructure(content: GgufContent, path: string, heads: AttentionHeads | undefined): StoredStructure {
+export function ggufStructure(content: GgufFloats, path: string, heads: AttentionHeads | undefined): StoredStructure {
   const { alpha, architecture } = headerOf(content, path);
   const pairs = pairsOf(content, { architecture, path });
   const modules = new Map<string, StoredModule>();
@@ -95,7 +95,7 @@ interface Header {
   readonly architecture: Architecture;
 }
 
-function headerOf({ metadata }: GgufContent, path: string): Header {
+function headerOf({ metadata }: GgufFloats, path: string): Header {
   const unsupported = (reason: string): EspalierError => new EspalierError('GGUF_UNSUPPORTED', { path, reason });
   const [kind, type] = [metadata.get('general.type'), metadata.get('adapter.type')];
   if (kind !== 'adapter') throw unsupported(`its general.type is ${told(kind)}, not adapter`);
@@ -121,7 +121,7 @@ interface Pair {
 }
 
 function pairsOf(
-  { tensors }: GgufContent,
+  { tensors }: GgufFloats,
   { architecture, path }: { readonly architecture: Architecture; readonly path: string },
 ): Map<string, Pair> {
   const found = new Map<string, Partial<Pair>>();
