@@ -90,14 +90,21 @@ const xieluStart: Readonly<Record<string, number>> = {
   eps: -1e-6,
 };
 
+/** The parameters of recurrent layers: a state that is halved by about one token, and a step near 1. */
+const recurrentStart: Readonly<Record<string, number>> = { A_log: 0, D: 1, dt_bias: 0.5 };
+
 async function freshWeight(
   name: string,
   { norm, ...random }: Omit<RandomWeight, 'stream'> & { readonly norm: number },
 ): Promise<TensorData> {
   const fixed = xieluStart[name.slice(name.lastIndexOf('.') + 1)];
   if (name.includes('.act_fn.') && fixed !== undefined) return constantWeight({ ...random, value: fixed });
+  const recurrent = recurrentStart[name.slice(name.lastIndexOf('.') + 1)];
+  if (recurrent !== undefined) return constantWeight({ ...random, value: recurrent });
   if (/\.(bias|sinks|e_score_correction_bias)$/.test(name)) return constantWeight({ ...random, value: 0 });
-  if (random.shape.length === 1) return constantWeight({ ...random, value: norm });
+  // The norms within recurrent layers are not relative to 1, whatever those of the family are.
+  const isInner = /\.(linear_attn|mamba)\.norm\.weight$/.test(name);
+  if (random.shape.length === 1) return constantWeight({ ...random, value: isInner ? 1 : norm });
   return randomWeight({ ...random, stream: `init/${name}` });
 }
 

@@ -81,7 +81,7 @@ describe.each(goldenCases)('golden case %s with its adapter', (name) => {
         const { change, inputs } = inject(modules);
         const options = {
           slots: golden.rows.length,
-          maxLength: 32,
+          maxLength: Math.max(32, golden.inputIds.shape[1] ?? 0),
           ...(change && { change }),
           ...(inputs && { inputs }),
         };

@@ -42,7 +42,10 @@ describe.each(goldenCases)('golden case %s', (name) => {
   });
 
   it('has the reference logits at every position, through the decode graph', async () => {
-    using driver = await DecodeDriver.open(base, environment, { slots: golden.rows.length, maxLength: 32 });
+    using driver = await DecodeDriver.open(base, environment, {
+      slots: golden.rows.length,
+      maxLength: Math.max(32, golden.inputIds.shape[1] ?? 0),
+    });
     const { vocabulary } = golden;
     for (const [r, row] of golden.rows.entries()) {
       const logits = await driver.prefill(r, row);

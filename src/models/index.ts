@@ -28,6 +28,7 @@ export { modelName } from './model-name.ts';
 export { isOnnxPath } from './onnx/find-onnx-file.ts';
 export { storedConstants } from './onnx/stored-constants.ts';
 export { type OnnxModel, openOnnxModel } from './onnx/open-onnx-model.ts';
+export { chunkDimSizes } from './graph/recurrent/chunk-dims.ts';
 export { hintAt } from './explain-missing.ts';
 export { judgeCheckpoint, type Judgement } from './judge-checkpoint.ts';
 export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';

@@ -66,15 +66,37 @@ function sizes(config: RandomBaseConfig): Record<string, unknown> {
       num_kv_heads: config.kvHeads,
       new_decoder_architecture: true,
     }),
+    ...(/^qwen3_(next|5)/.test(config.family) && linearSizes(config)),
+    ...(config.family === 'granitemoehybrid' && { ...mambaSizes(config), layer_types: alternating(config, 'mamba') }),
+    ...(config.family === 'bamba' && { ...mambaSizes(config), attn_layer_indices: attentive(config) }),
     ...(config.family === 'lfm2' && { block_auto_adjust_ff_dim: false, layer_types: alternating(config, 'conv') }),
   };
 }
 
+/** The gated delta rule has as many heads as attention, of the same size. */
+function linearSizes(config: RandomBaseConfig): Record<string, unknown> {
+  return {
+    layer_types: alternating(config, 'linear_attention'),
+    linear_num_key_heads: config.kvHeads,
+    linear_num_value_heads: config.heads,
+    linear_key_head_dim: config.headDim,
+    linear_value_head_dim: config.headDim,
+  };
+}
+
+/** Mamba 2 has as many heads as attention, over twice the hidden size. */
+function mambaSizes(config: RandomBaseConfig): Record<string, unknown> {
+  return { mamba_n_heads: config.heads, mamba_d_state: config.headDim, mamba_d_head: 'auto', mamba_expand: 2 };
+}
+
 /** Attention in every third layer and in the last one, as in hybrids on the hub; layers of another type in the others. */
-function alternating({ layers }: RandomBaseConfig, type: string): string[] {
-  return Array.from({ length: layers }, (_, index) =>
-    index % 3 === 2 || index === layers - 1 ? 'full_attention' : type,
-  );
+function alternating(config: RandomBaseConfig, type: string): string[] {
+  const attended = new Set(attentive(config));
+  return Array.from({ length: config.layers }, (_, index) => (attended.has(index) ? 'full_attention' : type));
+}
+
+function attentive({ layers }: RandomBaseConfig): number[] {
+  return Array.from({ length: layers }, (_, index) => index).filter((index) => index % 3 === 2 || index === layers - 1);
 }
 
 function isLatent(family: string): boolean {
@@ -123,7 +145,7 @@ export function describeRandomBase(config: RandomBaseConfig, json: unknown, path
 }
 
 /** Families whose `config.json` contains the sizes directly, and not in a part for text. */
-const families = decoderFamilies.filter(({ isForeign }) => isForeign === undefined);
+const families = decoderFamilies.filter(({ architecture }) => !architecture.endsWith('ForConditionalGeneration'));
 
 function familyNamed(name: string): DecoderFamily {
   const family = families.find(({ modelType }) => modelType === name);

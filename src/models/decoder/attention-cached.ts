@@ -50,7 +50,8 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
       const tape = builder.tape(layer.path);
       const { heads: count, headDim, valueDim = headDim } = config;
       const narrow = narrowed(tape, attended, { heads: count, headDim: valueDim, cachedDim: shared.cachedDim });
-      return tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]);
+      const result = tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]);
+      return flat.gate ? tape.op('Mul', [result, flat.gate]) : result;
     },
   };
 }

@@ -46,10 +46,12 @@ export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Atte
     attend(x, layer, index) {
       const tape = builder.tape(layer.path);
       const { config, shared } = ofSizes(layer.sizes);
-      const apart = split(tape, project(builder, x, { layer, config }), { config, rows, shared });
+      const flat = project(builder, x, { layer, config });
+      const apart = split(tape, flat, { config, rows, shared });
       const heads = withKeys(turned(builder, tape, { layer, shared, heads: apart }), layer, every);
       every.set(index, heads);
-      return rows.collect(tape, attend(builder, tape, { config, layer, shared, heads }), layer.output.in);
+      const attended = rows.collect(tape, attend(builder, tape, { config, layer, shared, heads }), layer.output.in);
+      return flat.gate ? tape.op('Mul', [attended, flat.gate]) : attended;
     },
   };
 }

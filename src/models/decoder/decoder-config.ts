@@ -103,6 +103,8 @@ export interface AttentionLayer {
   readonly output: LinearLayer;
   /** The number and the size of key heads, if they are not those of the decoder. */
   readonly sizes?: KeySizes;
+  /** Whether the layer of the queries gives a gate behind the query of each head: the result is multiplied with sigmoid(gate). */
+  readonly gatedOutput?: boolean;
   readonly queryKeyNorm?: QueryKeyNorm;
   /** The norm of each head of values. */
   readonly valueNorm?: NormLayer;

@@ -5,7 +5,9 @@ export interface Heads {
   readonly queries: Value;
   readonly keys: Value;
   readonly values: Value;
+  /** f32 [tokens, heads·headDim], the factor of the result; only with `gatedOutput` */
+  readonly gate?: Value;
 }
 
 /** A layer that reads the keys and values of an earlier one has queries alone. */
-export type OwnHeads = Heads | Pick<Heads, 'queries'>;
+export type OwnHeads = Heads | Pick<Heads, 'queries' | 'gate'>;

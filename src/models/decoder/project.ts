@@ -2,6 +2,7 @@ import type { Tape, Value } from '../../ir/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
+import { splitLast } from '../graph/recurrent/split-last.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import type { Heads, OwnHeads } from './heads.ts';
 import { latentHeads } from './latent-heads.ts';
@@ -40,6 +41,7 @@ export function project(builder: GraphBuilder, x: Value, { layer, config }: Laye
   const tape = builder.tape(layer.path);
   if (projections.kind === 'queries') return { queries: linear(builder, x, projections.query) };
   const flat = flatHeads(builder, x, { layer, config });
+  if (layer.gatedOutput) return { ...flat, ...ungated(tape, flat.queries, config) };
   if (norms === undefined || norms.over === 'head') return clipped(tape, flat, layer.clip);
   const normed = (y: Value, layerOf: NormLayer, heads: number): Value => {
     if (norms.over === 'all') return norm(builder, y, layerOf);
@@ -74,6 +76,18 @@ function flatHeads(builder: GraphBuilder, x: Value, { layer: { path, projections
     case 'queries':
       throw new TypeError('keys and values are those of another layer');
   }
+}
+
+/** Splits each head into its query and its gate. @param both  f32 [tokens, heads·2·headDim] */
+function ungated(
+  tape: Tape,
+  both: Value,
+  { heads, headDim }: Pick<DecoderConfig, 'heads' | 'headDim'>,
+): { readonly queries: Value; readonly gate: Value } {
+  const apart = tape.op('Reshape', [both, tape.int64s([-1, heads, 2 * headDim])]);
+  const [queries, gate] = splitLast(tape, apart, [headDim, headDim]);
+  const flat = (x: Value): Value => tape.op('Reshape', [x, tape.int64s([-1, heads * headDim])]);
+  return { queries: flat(queries), gate: tape.op('Sigmoid', [flat(gate)]) };
 }
 
 function clipped(tape: Tape, { queries, keys, values }: Heads, limit: number | undefined): Heads {

@@ -6,7 +6,7 @@ import { goldenDir } from './fixtures.ts';
 export const trainedCases: readonly string[] = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
 
 const newer =
-  /families.(apertus|arcee|cohere|deepseek-v2-plain|deepseek-v3-halves|dots1|ernie|exaone|falcon|glm|gpt-neox|gpt-oss-plain|hunyuan|lfm2|ministral|mistral3|nemotron|olmo3|opt|phi4|seed|stablelm|starcoder)/;
+  /families.(apertus|arcee|bamba|cohere|deepseek-v2-plain|deepseek-v3-halves|dots1|ernie|exaone|falcon|glm|gpt-neox|granite-hybrid|gpt-oss-plain|hunyuan|lfm2|ministral|mistral3|nemotron|olmo3|opt|phi4|qwen3-(5|next)|seed|stablelm|starcoder)/;
 
 /** All golden cases of decoders: a folder for each feature of each family, and the cases above. */
 export const goldenCases: readonly string[] = [
@@ -21,7 +21,7 @@ export const goldenCases: readonly string[] = [
 export const fullyTrained: readonly string[] = goldenCases.filter(
   (name) =>
     !newer.test(name) ||
-    /apertus|lfm2$|nemotron|stablelm-parallel|cohere$|hunyuan$|glm4$|gpt-neox$|falcon-new|falcon-rw|opt-350m|ministral3/.test(
+    /apertus|lfm2$|qwen3-5-moe|bamba|nemotron|stablelm-parallel|cohere$|hunyuan$|glm4$|gpt-neox$|falcon-new|falcon-rw|opt-350m|ministral3/.test(
       name,
     ),
 );

@@ -1,11 +1,12 @@
 import { type Model } from '../../ir/index.ts';
 import { dropoutKeysInput } from '../../lora/index.ts';
+import { chunkDimSizes } from '../../models/index.ts';
 import { typedArray, type TensorData } from '../../tensor/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 
 /**
- * The sizes of the symbolic dimensions of a training graph for one micro-batch: those of its inputs, and those of the rectangle of the
- * attention (`places` = `batch` · `seq`).
+ * The sizes of the symbolic dimensions of a training graph for one micro-batch: those of its inputs, those of the rectangle of the
+ * attention (`places` = `batch` · `seq`), and those of its rows in chunks.
  */
 export function batchDims({ graph }: Model, { feeds, tokens }: MicroBatch): Map<string, number> {
   const dims = new Map<string, number>([['tokens', tokens]]);
@@ -21,7 +22,9 @@ export function batchDims({ graph }: Model, { feeds, tokens }: MicroBatch): Map<
     const [batch = 0, seq = 0] = numbersOf(rectangle);
     dims.set('batch', batch).set('seq', seq);
   }
-  dims.set('places', (dims.get('batch') ?? 1) * (dims.get('seq') ?? 1));
+  const seq = dims.get('seq') ?? 1;
+  dims.set('places', (dims.get('batch') ?? 1) * seq);
+  for (const [name, size] of chunkDimSizes(seq)) dims.set(name, size);
   return dims;
 }
 

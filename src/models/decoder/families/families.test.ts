@@ -57,6 +57,13 @@ const defaults: Record<string, readonly (number | boolean)[]> = {
   opt: [50272, 768, 3072, 12, 12, 12, 64, 2048, 1e-5, true, NaN],
   seed_oss: [155136, 4096, 27648, 64, 80, 8, 128, 524288, 1e-6, false, 1e4],
   stablelm: [50304, 2560, 6912, 32, 32, 32, 80, 4096, 1e-5, false, 1e4],
+  bamba: [128000, 4096, 14336, 32, 32, 8, 128, 262144, 1e-5, false, NaN],
+  granitemoehybrid: [32000, 4096, 11008, 32, 32, 32, 128, 2048, 1e-6, false, NaN],
+  qwen3_next: [151936, 2048, 5632, 48, 16, 2, 256, 32768, 1e-6, false, 1e4],
+  qwen3_5: [248320, 4096, 12288, 32, 16, 4, 256, 32768, 1e-6, false, 1e4],
+  qwen3_5_text: [248320, 4096, 12288, 32, 16, 4, 256, 32768, 1e-6, false, 1e4],
+  qwen3_5_moe: [248320, 2048, 5632, 40, 16, 2, 256, 32768, 1e-6, false, 1e4],
+  qwen3_5_moe_text: [248320, 2048, 5632, 40, 16, 2, 256, 32768, 1e-6, false, 1e4],
   lfm2: [65536, 2560, 8192, 32, 32, 8, 80, 128000, 1e-5, true, 1e6],
   starcoder2: [49152, 3072, 12288, 30, 24, 2, 128, 4096, 1e-5, true, 1e4],
 };
@@ -79,7 +86,7 @@ describe('the families of decoders', () => {
       const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } = config;
       const sizes = [vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions];
       const { epsilon } = config.lastNorm ?? {};
-      const theta = config.blocks[0]?.attention?.rope?.theta ?? NaN;
+      const theta = config.blocks.find(({ attention }) => attention)?.attention?.rope?.theta ?? NaN;
       expect([...sizes, epsilon, config.head.weight !== undefined, theta]).toEqual(expected);
       expect(config.blocks).toHaveLength(layers);
     },

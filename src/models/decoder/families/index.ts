@@ -1,6 +1,7 @@
 import type { DecoderFamily } from './decoder-family.ts';
 import { apertus } from './apertus.ts';
 import { arcee } from './arcee.ts';
+import { bamba } from './bamba.ts';
 import { cohere } from './cohere.ts';
 import { cohere2 } from './cohere2.ts';
 import { deepseekV2, deepseekV3, kimiK2 } from './deepseek.ts';
@@ -18,6 +19,7 @@ import { gptOss } from './gpt-oss.ts';
 import { gptNeox } from './gpt-neox.ts';
 import { gpt2 } from './gpt2.ts';
 import { granite } from './granite.ts';
+import { graniteHybrid } from './granite-hybrid.ts';
 import { graniteMoe } from './granite-moe.ts';
 import { hunyuan } from './hunyuan.ts';
 import { lfm2 } from './lfm2.ts';
@@ -36,6 +38,7 @@ import { phi } from './phi.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { qwen35, qwen35Moe, qwen35MoeText, qwen35Text, qwen3Next } from './qwen-hybrid.ts';
 import { qwen2Moe, qwen3Moe } from './qwen-moe.ts';
 import { seedOss } from './seed-oss.ts';
 import { smollm3 } from './smollm3.ts';
@@ -46,6 +49,7 @@ import { starcoder2 } from './starcoder2.ts';
 export const decoderFamilies: readonly DecoderFamily[] = [
   apertus,
   arcee,
+  bamba,
   cohere,
   cohere2,
   deepseekV2,
@@ -66,6 +70,7 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   gptOss,
   gpt2,
   granite,
+  graniteHybrid,
   graniteMoe,
   hunyuan,
   kimiK2,
@@ -87,6 +92,11 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   qwen2Moe,
   qwen3,
   qwen3Moe,
+  qwen3Next,
+  qwen35,
+  qwen35Moe,
+  qwen35MoeText,
+  qwen35Text,
   seedOss,
   smollm3,
   stablelm,

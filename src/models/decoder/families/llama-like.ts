@@ -44,6 +44,8 @@ export interface LlamaLike {
   readonly feedForward?: (index: number, block: string) => FeedForward | undefined;
   /** The recurrent layer that stands in the place of the attention of a block. @param block  the path of the block */
   readonly recurrent?: (index: number, block: string) => RecurrentLayer | undefined;
+  /** Whether the layer of the queries gives a gate for the result of each head too. */
+  readonly gatedOutput?: boolean;
   /** The name of the output layer of attention. Default: `o_proj`. */
   readonly outputName?: string;
   /** Whether queries, keys and values share one matrix, and gate and up another; or only the latter. */
@@ -192,6 +194,7 @@ function attentionOf(options: LlamaLike, block: string, index: number): Attentio
       out: hiddenSize,
       bias: biases?.output ?? false,
     },
+    ...(options.gatedOutput && { gatedOutput: true }),
     ...(queryKeyNorm && { queryKeyNorm }),
     ...(rope && { rope }),
     scale,
@@ -203,7 +206,7 @@ function attentionOf(options: LlamaLike, block: string, index: number): Attentio
   };
 }
 
-function projectionsOf({ sizes, biases, packed = false }: LlamaLike, path: string): Projections {
+function projectionsOf({ sizes, biases, gatedOutput, packed = false }: LlamaLike, path: string): Projections {
   const { heads, kvHeads, headDim, hiddenSize } = sizes;
   const bias = biases?.queryKeyValue ?? false;
   const layer = (name: string, count: number): LinearLayer => ({
@@ -215,7 +218,7 @@ function projectionsOf({ sizes, biases, packed = false }: LlamaLike, path: strin
   if (packed === true) return { kind: 'packed', packed: layer('qkv_proj', heads + 2 * kvHeads) };
   return {
     kind: 'separate',
-    query: layer('q_proj', heads),
+    query: layer('q_proj', gatedOutput ? 2 * heads : heads),
     key: layer('k_proj', kvHeads),
     value: layer('v_proj', kvHeads),
   };

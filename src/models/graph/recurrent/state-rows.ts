@@ -1,8 +1,9 @@
 import type { Tape, Value } from '../../../ir/index.ts';
 import { dataTypeNumber } from '../../../tensor/index.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
-import { lazily } from '../memoized.ts';
+import { lazily, memoized } from '../memoized.ts';
 import type { RowLayout } from '../row-layout.ts';
+import { chunkGrid, type ChunkGrid } from './chunk-grid.ts';
 
 /** A state of each row: what it is before the tokens of the run, and the place for what it is after them. */
 export interface RowState {
@@ -14,6 +15,8 @@ export interface RowState {
 
 /** The rows of a graph as recurrent layers see them: rectangles of rows in the order of their tokens, and a state for each row. */
 export interface StateRows {
+  /** The rows cut into chunks of at most so many tokens. */
+  chunks(size: number): ChunkGrid;
   /** Whether states are kept: the graph then continues rows, and is not differentiated. */
   readonly continues: boolean;
   /** f32 [tokens, width] → [batch, seq, width]. What is in places without a token may be anything. */
@@ -32,6 +35,7 @@ export interface StateRows {
 export function wholeRows(builder: GraphBuilder, rows: RowLayout): StateRows {
   const shapeOf = shapes(builder, rows.rectangle);
   return {
+    chunks: memoized((size) => chunkGrid(builder.tape('states'), { ...rows, size })),
     continues: false,
     enter: (tape, x, width) =>
       tape.op('Reshape', [rows.spread(tape, x), shapeOf(width)], { shape: ['batch', 'seq', width] }),
@@ -65,6 +69,7 @@ export function continuedRows(builder: GraphBuilder, { inputIds, seqlens }: Cont
   const shapeOf = lazily(() => shapes(builder, rectangle()));
   let states = 0;
   return {
+    chunks: memoized((size) => chunkGrid(tape, { seq: seq(), rectangle: rectangle(), size })),
     continues: true,
     enter: (at, x, width) => at.op('Reshape', [x, shapeOf()(width)], { shape: ['batch', 'seq', width] }),
     leave: (at, x, width) => at.op('Reshape', [x, at.int64s([-1, width])]),
