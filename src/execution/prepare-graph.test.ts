@@ -25,7 +25,7 @@ describe('prepareGraph', () => {
     const file = Uint8Array.of(1, 2, 3);
     const idle = definePass('idle', () => [], { requires: [hasOutputs] });
     const prepared = await prepareGraph(negated(), { passes: [idle], baseDir, file });
-    expect(prepared).toEqual({ bytes: file, externalDataFolder: baseDir });
+    expect(prepared).toEqual({ bytes: file, externalDataFolder: baseDir, decoded: new Map() });
   });
 
   it('encodes what the passes made, whatever the file was', async () => {

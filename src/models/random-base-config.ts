@@ -56,6 +56,8 @@ function sizes(config: RandomBaseConfig): Record<string, unknown> {
     ...(config.family.startsWith('gemma') && { query_pre_attn_scalar: config.headDim }),
     // Layers of Gemma 4 with full attention have a size of heads of their own.
     ...(config.family === 'gemma4_text' && { global_head_dim: config.headDim, hidden_size_per_layer_input: 0 }),
+    // WHY: without it, gpt-oss stretches the positions by its own factor.
+    ...(config.family === 'gpt_oss' && { rope_scaling: { rope_type: 'default' } }),
     max_position_embeddings: config.maxPositions,
     [epsilonNames[config.family] ?? 'rms_norm_eps']: config.rmsNormEpsilon,
     rope_theta: config.ropeTheta,

@@ -66,6 +66,12 @@ describe('planKvRoom', () => {
     });
   });
 
+  it('counts what each sequence takes whatever its length', () => {
+    const room = planKvRoom({ ...wanted, bytesPerState: 1024, slots: undefined });
+    expect(room).toMatchObject({ slots: 7, bytesPerState: 1024, bytes: 7 * 1024 * 513 });
+    expect(() => planKvRoom({ ...wanted, bytesPerState: 1024 })).toThrow(/511/);
+  });
+
   it('never plans beyond the budget, and what it advises fits', () => {
     const size = fc.integer({ min: 1, max: 5000 });
     const options = fc.record({
@@ -90,10 +96,4 @@ it.each(['llama', 'gemma3', 'gpt2'])('the bytes of a token are those that the ca
   expect(kvBytesPerToken(base)).toBe(8 * layers * kvHeads * headDim);
   const { decode: _decode, ...graphs } = base.graphs;
   expect(kvBytesPerToken({ config: base.config, graphs })).toBe(0);
-
-  it('counts what each sequence takes whatever its length', () => {
-    const room = planKvRoom({ ...wanted, bytesPerState: 1024, slots: undefined });
-    expect(room).toMatchObject({ slots: 7, bytesPerState: 1024, bytes: 7 * 1024 * 513 });
-    expect(() => planKvRoom({ ...wanted, bytesPerState: 1024 })).toThrow(/511/);
-  });
 });

@@ -95,7 +95,6 @@ it.each([
 });
 
 it.each([
-  [{ input_type: 'query' }, 'input_type'],
   [{ truncate_prompt_tokens: 5 }, 'truncate_prompt_tokens'],
   [{ adapter_id: 'x' }, 'adapter_id'],
 ])('refuses %j for embeddings, which would change the vectors', async (fields, param) => {
