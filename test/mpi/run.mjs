@@ -110,7 +110,8 @@ async function loseRank({ name, words, rank }) {
   const child = spawn(start[0], [...start.slice(1), ...rest, '--json-events'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [said, stopped, namedAfter] = ['', undefined, undefined];
   let pids = [];
-  let stopping;
+  let isStopped = false;
+  let stopping = Promise.resolve();
   const stop = async () => {
     pids = await processesOf(child.pid, rank);
     process.kill(pids.find(({ rank: each }) => each === 1).pid, 'SIGSTOP');
@@ -118,7 +119,10 @@ async function loseRank({ name, words, rank }) {
   };
   const hear = (chunk) => {
     said += chunk;
-    if (said.includes('"stepped"')) stopping ??= stop();
+    if (!isStopped && said.includes('"stepped"')) {
+      isStopped = true;
+      stopping = stop();
+    }
     if (said.includes('Rank 1 was lost')) namedAfter ??= performance.now() - stopped;
   };
   child.stdout.on('data', hear);
