@@ -10,7 +10,7 @@ export {
   withPlaces,
 } from './decoding/decoding.ts';
 export type { BytePlace, ReadPlace } from './decoding/unit-decoder.ts';
-export { type Ggml, hasLevels, levelBits } from './decoding/ggml.ts';
+export { type Ggml, hasLevels, isGgmlFloat, levelBits } from './decoding/ggml.ts';
 export {
   type GgufContent,
   type GgufFile,

@@ -13,12 +13,8 @@ export interface GgufFacts {
   readonly factors: ReadonlyMap<string, Float32Array>;
 }
 
-/** Names of tensors that are read when a model is opened. */
-export const factorNames: readonly string[] = [
-  'rope_freqs.weight',
-  'rope_factors_long.weight',
-  'rope_factors_short.weight',
-];
+/** The names of tensors that are read when a model is opened. */
+export const factorPattern = /^rope_(freqs|factors_long|factors_short)\.weight$/;
 
 const size = z
   .number()
@@ -96,7 +92,7 @@ export function ggufConfig(facts: GgufFacts): Json {
   const read = parseWith(fields, given, path);
   const heads = read['attention.head_count'];
   const [vocabulary = 0] = shapes.get('token_embd.weight') ?? [];
-  const headDim = read['attention.key_length'] ?? read.embedding_length / heads;
+  const headDim = headDimOf(read);
   if ((read['attention.value_length'] ?? headDim) !== headDim) {
     throw unsupported(facts, 'its values have another width than its keys');
   }
@@ -117,6 +113,14 @@ export function ggufConfig(facts: GgufFacts): Json {
   };
 }
 
+function shareOfWidth(read: Fields): number {
+  return read.embedding_length / read['attention.head_count'];
+}
+
+function headDimOf(read: Fields): number {
+  return read['attention.key_length'] ?? shareOfWidth(read);
+}
+
 function unsupported({ path }: GgufFacts, reason: string): EspalierError {
   return new EspalierError('GGUF_UNSUPPORTED', { path, reason });
 }
@@ -127,7 +131,7 @@ function plainRope(read: Fields, facts: GgufFacts): Json {
   const factor = read['rope.scaling.factor'] ?? 1;
   const theta = { rope_theta: read['rope.freq_base'] ?? 10_000 };
   const turned = read['rope.dimension_count'];
-  const headDim = read['attention.key_length'] ?? read.embedding_length / read['attention.head_count'];
+  const headDim = headDimOf(read);
   if (turned !== undefined && turned !== headDim) {
     throw unsupported(facts, `it turns ${turned} of the ${headDim} numbers of a head`);
   }
@@ -161,7 +165,7 @@ function ofLlama(read: Fields, facts: GgufFacts): Json {
 }
 
 function ofPhi3(read: Fields, facts: GgufFacts): Json {
-  const headDim = read['attention.key_length'] ?? read.embedding_length / read['attention.head_count'];
+  const headDim = headDimOf(read);
   const turned = read['rope.dimension_count'] ?? headDim;
   const window = read['attention.sliding_window'] ?? 0;
   assertWithout(read, facts, ['rope.scaling.type', 'rope.scaling.attn_factor']);
@@ -175,9 +179,7 @@ function ofPhi3(read: Fields, facts: GgufFacts): Json {
 
 /** WHY by the number of layers: GGUF does not say the scale of scores, and llama.cpp knows the one model with another one by its layers. */
 function scoreScale(read: Fields, layersOfLargest: number): number {
-  const heads = read['attention.head_count'];
-  if (read.block_count === layersOfLargest) return read.embedding_length / heads;
-  return read['attention.key_length'] ?? read.embedding_length / heads;
+  return read.block_count === layersOfLargest ? shareOfWidth(read) : headDimOf(read);
 }
 
 /** Every layer has a window, but for the last of each so many. */

@@ -1,4 +1,4 @@
-import { elementCount, hasLevels, levelBits, type Ggml } from '../../tensor/index.ts';
+import { elementCount, hasLevels, isGgmlFloat, levelBits, type Ggml } from '../../tensor/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { WeightRef } from '../weight-ref.ts';
 import { checkpointName, type GgufNames } from './gguf-names.ts';
@@ -9,8 +9,8 @@ export interface GgufLayout {
   /** The heads of queries, and of keys and values. */
   readonly heads: number;
   readonly kvHeads: number;
-  /** Tensors that are no weights: they were read already. */
-  readonly settings: ReadonlySet<string>;
+  /** The names of tensors that are no weights: they were read already. */
+  readonly settings: RegExp;
 }
 
 /** The numbers that the matrices of Q8_0 and Q4_0 have in a block. */
@@ -28,7 +28,7 @@ const blockSize = 32;
 export function ggufWeights(model: GgufModel, layout: GgufLayout): Map<string, WeightRef> {
   const weights = new Map<string, WeightRef>();
   for (const [name, tensor] of model.tensors) {
-    if (layout.settings.has(name)) continue;
+    if (layout.settings.test(name)) continue;
     const own = checkpointName(name, layout.names) ?? name;
     if (weights.has(own))
       throw new EspalierError('GGUF_MALFORMED', { path: model.file, reason: `it has two tensors for ${own}` });
@@ -60,7 +60,7 @@ function weightOf(name: string, tensor: PlacedTensor, { file }: GgufModel, layou
     ...(raise !== 0 && { raise }),
     places: {},
   };
-  const isFloat = type === 'float32' || type === 'float16' || type === 'bfloat16';
+  const isFloat = isGgmlFloat(type);
   if (isFloat && heads === undefined && raise === 0) return { ...place, dtype: type, shape };
   if (raise !== 0 && !isFloat) {
     throw new EspalierError('GGUF_UNSUPPORTED', { path: file, reason: `${name} is a norm of elements ${type}` });

@@ -1,3 +1,5 @@
+import { llama3Rope } from '../decoder/rope-scaling.ts';
+
 /** The rotary scaling of Llama 3 in config.json. */
 export interface Llama3Scaling {
   readonly rope_type: 'llama3';
@@ -23,19 +25,17 @@ export function llama3Scaling(factors: Float32Array, theta: number): Llama3Scali
     high_freq_factor: 4,
     original_max_position_embeddings: 8192,
   } as const;
+  const plain = Float64Array.from(factors, (_, i) => theta ** (-i / factors.length));
+  const scaled = llama3Rope(plain, {
+    kind: 'llama3',
+    factor,
+    lowFrequencyFactor: scaling.low_freq_factor,
+    highFrequencyFactor: scaling.high_freq_factor,
+    originalLength: scaling.original_max_position_embeddings,
+  });
   const fits = factors.every((each, i) => {
-    const wanted = factorOf(i / factors.length, theta, scaling);
+    const wanted = (plain[i] ?? 0) / (scaled[i] ?? 0);
     return Math.abs(each - wanted) <= 1e-4 * wanted;
   });
   return factor >= 1 && Number.isFinite(factor) && fits ? scaling : undefined;
-}
-
-/** @param place  of the frequency, 0 to 1 */
-function factorOf(place: number, theta: number, scaling: Llama3Scaling): number {
-  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: length } = scaling;
-  const wavelength = 2 * Math.PI * theta ** place;
-  if (wavelength < length / high) return 1;
-  if (wavelength > length / low) return factor;
-  const smooth = (length / wavelength - low) / (high - low);
-  return 1 / ((1 - smooth) / factor + smooth);
 }

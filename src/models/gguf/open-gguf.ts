@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
-import { toFloat32, type DataType, type GgufValue } from '../../tensor/index.ts';
+import { isGgmlFloat, toFloat32, type DataType, type GgufValue } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { openDecoderOf } from '../decoder/open-decoder.ts';
 import type { DecoderFamily } from '../decoder/families/decoder-family.ts';
@@ -8,7 +8,7 @@ import type { GenerationConfig } from '../generation-config.ts';
 import { quantizableMatrices } from '../quantized/quantized-weight.ts';
 import { readSmallTensors } from '../read-small-tensors.ts';
 import type { WeightRef } from '../weight-ref.ts';
-import { factorNames, ggufConfig } from './gguf-config.ts';
+import { factorPattern, ggufConfig } from './gguf-config.ts';
 import { ggufNames } from './gguf-names.ts';
 import { ggufWeights } from './gguf-weights.ts';
 import { openGgufFiles, type GgufModel, type PlacedTensor } from './open-gguf-files.ts';
@@ -35,7 +35,7 @@ export async function openGguf(
   const names = ggufNames.get(String(metadata.get('general.architecture')));
   if (names === undefined) throw new TypeError('every architecture with a configuration has names');
   const [heads, kvHeads] = [Number(json['num_attention_heads']), Number(json['num_key_value_heads'])];
-  const weights = ggufWeights(model, { names, heads, kvHeads, settings: new Set(factorNames) });
+  const weights = ggufWeights(model, { names, heads, kvHeads, settings: factorPattern });
   const listed = { form: 'checkpoint', tensors: weights, locations } as const;
   const base = await openDecoderOf({
     dir,
@@ -62,7 +62,7 @@ function wrongSizes({ modules, weights }: BaseModel): string[] {
 
 /** A tensor as the fingerprint samples it: floats, or any bytes. */
 function stored([name, { type, shape, location, offset, length }]: [string, PlacedTensor]): [string, WeightRef] {
-  const isFloat = type === 'float32' || type === 'float16' || type === 'bfloat16';
+  const isFloat = isGgmlFloat(type);
   const form: { dtype: DataType; shape: readonly number[] } = isFloat
     ? { dtype: type, shape }
     : { dtype: 'uint8', shape: [length] };
@@ -71,7 +71,7 @@ function stored([name, { type, shape, location, offset, length }]: [string, Plac
 
 async function readFactors({ dir, tensors }: GgufModel): Promise<Map<string, Float32Array>> {
   const refs = new Map([...tensors].map(stored));
-  const small = await readSmallTensors(dir, refs, /^rope_(freqs|factors_long|factors_short)\.weight$/);
+  const small = await readSmallTensors(dir, refs, factorPattern);
   return new Map(
     [...small].flatMap(([name, bytes]): [string, Float32Array][] => {
       const ref = refs.get(name);

@@ -3,6 +3,15 @@ import { toFloat32 } from '../tensor-data.ts';
 import type { BytePlace, ReadPlace, UnitDecoder } from './unit-decoder.ts';
 import { ggmlFormats, type GgmlFormat, type GgmlFormatName } from './ggml-formats.ts';
 
+const floatTypes = ['float32', 'float16', 'bfloat16'] as const;
+
+/** Elements that are weights as they lie, in no blocks. */
+export type GgmlFloat = (typeof floatTypes)[number];
+
+export function isGgmlFloat(type: string): type is GgmlFloat {
+  return floatTypes.some((each) => each === type);
+}
+
 /**
  * A matrix of a GGUF file.
  *
@@ -13,7 +22,7 @@ import { ggmlFormats, type GgmlFormat, type GgmlFormatName } from './ggml-format
  */
 export interface Ggml {
   readonly form: 'ggml';
-  readonly type: GgmlFormatName | 'float32' | 'float16' | 'bfloat16';
+  readonly type: GgmlFormatName | GgmlFloat;
   readonly part: 'floats' | 'levels' | 'scales';
   readonly rows: number;
   readonly columns: number;
@@ -76,7 +85,7 @@ interface Line {
 }
 
 function lineOf({ type, part, columns, raise = 0 }: Ggml): Line {
-  if (type === 'float32' || type === 'float16' || type === 'bfloat16') {
+  if (isGgmlFloat(type)) {
     const decode: Line['decode'] = (from, to) => {
       const bytes = from.slice(0, columns * elementSize(type));
       const values = toFloat32({ dtype: type, shape: [columns], bytes });
