@@ -5,18 +5,14 @@ import type { MlpLayer } from '../../graph/mlp.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { optional, positiveInteger } from './fields.ts';
 import { graniteMoe } from './granite-moe.ts';
+import { graniteFields, graniteScales, graniteSizes } from './granite-scales.ts';
 import { llamaFamily } from './llama-family.ts';
 import { mamba2Fields, mamba2Layers, mambaTypes } from './mamba2-layers.ts';
 import { mixtureOf, mixtureSizes } from './mixtures.ts';
 
 const own = z.looseObject({
   ...mamba2Fields,
-  hidden_act: optional(z.string(), 'silu'),
-  attention_bias: optional(z.boolean(), false),
-  embedding_multiplier: optional(z.number(), 1),
-  residual_multiplier: optional(z.number(), 1),
-  attention_multiplier: optional(z.number(), 1),
-  logits_scaling: optional(z.number().positive(), 1),
+  ...graniteFields,
   num_local_experts: optional(z.number().int().nonnegative(), 8),
   num_experts_per_tok: optional(positiveInteger, 2),
   shared_intermediate_size: optional(positiveInteger, 1024),
@@ -26,16 +22,7 @@ const own = z.looseObject({
 const family = llamaFamily({
   modelType: 'granitemoehybrid',
   architecture: 'GraniteMoeHybridForCausalLM',
-  sizes: {
-    vocab_size: 32000,
-    hidden_size: 4096,
-    intermediate_size: 11008,
-    num_hidden_layers: 32,
-    num_attention_heads: 32,
-    max_position_embeddings: 2048,
-    rms_norm_eps: 1e-6,
-    tie_word_embeddings: false,
-  },
+  sizes: graniteSizes,
   rope: { theta: 10_000 },
   fields: own,
   traits(fields, { sizes, rope, features, path }) {
@@ -62,10 +49,7 @@ const family = llamaFamily({
       activation,
       layer: () => ({ rope: positions === 'rope' ? rope : undefined }),
       biases: { queryKeyValue: bias, output: bias },
-      scale: fields.attention_multiplier,
-      embeddingScale: fields.embedding_multiplier,
-      residualScale: fields.residual_multiplier,
-      logitScale: 1 / fields.logits_scaling,
+      ...graniteScales(fields),
       recurrent: (index, block) => (types[index] === 'linear_attention' ? mamba(block) : undefined),
       feedForward,
     };

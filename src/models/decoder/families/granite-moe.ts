@@ -3,29 +3,16 @@ import { z } from 'zod';
 import { parseWith } from '../../parse-with.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
-import { optional, sizesSchema } from './fields.ts';
+import { sizesSchema } from './fields.ts';
+import { graniteFields, graniteScales, graniteSizes } from './granite-scales.ts';
 import { llamaLike } from './llama-like.ts';
 import { mixtureFields, mixtureOf, mixtureSizes } from './mixtures.ts';
 import { readRope, ropeFields } from './read-rope.ts';
 
-const sizes = sizesSchema({
-  vocab_size: 32000,
-  hidden_size: 4096,
-  intermediate_size: 11008,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  max_position_embeddings: 2048,
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: false,
-});
+const sizes = sizesSchema(graniteSizes);
 
 const own = z.looseObject({
-  hidden_act: optional(z.string(), 'silu'),
-  attention_bias: optional(z.boolean(), false),
-  embedding_multiplier: optional(z.number(), 1),
-  residual_multiplier: optional(z.number(), 1),
-  attention_multiplier: optional(z.number(), 1),
-  logits_scaling: optional(z.number().positive(), 1),
+  ...graniteFields,
 });
 
 /** Granite with a mixture of experts in every layer. Checkpoints hold the matrices of all experts of a layer in one tensor. */
@@ -50,10 +37,7 @@ export const graniteMoe: DecoderFamily = {
       layer: () => ({ rope }),
       longest: rope,
       biases: { queryKeyValue: fields.attention_bias, output: fields.attention_bias },
-      scale: fields.attention_multiplier,
-      embeddingScale: fields.embedding_multiplier,
-      residualScale: fields.residual_multiplier,
-      logitScale: 1 / fields.logits_scaling,
+      ...graniteScales(fields),
       feedForward: (_, block) =>
         mixtureOf({ path: `${block}.block_sparse_moe`, hiddenSize, inner, activation, ...router, ...experts }),
     });

@@ -4,28 +4,15 @@ import { parseWith } from '../../parse-with.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
 import { optional, sizesSchema } from './fields.ts';
+import { graniteFields, graniteScales, graniteSizes } from './granite-scales.ts';
 import { llamaLike } from './llama-like.ts';
 import { readRope, ropeFields } from './read-rope.ts';
 
-const sizes = sizesSchema({
-  vocab_size: 32000,
-  hidden_size: 4096,
-  intermediate_size: 11008,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  max_position_embeddings: 2048,
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: false,
-});
+const sizes = sizesSchema(graniteSizes);
 
 const own = z.looseObject({
-  hidden_act: optional(z.string(), 'silu'),
-  attention_bias: optional(z.boolean(), false),
+  ...graniteFields,
   mlp_bias: optional(z.boolean(), false),
-  embedding_multiplier: optional(z.number(), 1),
-  residual_multiplier: optional(z.number(), 1),
-  attention_multiplier: optional(z.number(), 1),
-  logits_scaling: optional(z.number().positive(), 1),
 });
 
 /** Granite: Llama with a multiplier at the embedding, the scores, each branch and the logits. */
@@ -48,10 +35,7 @@ export const granite: DecoderFamily = {
       layer: () => ({ rope }),
       longest: rope,
       biases: { queryKeyValue: bias, output: bias, mlp },
-      scale: fields.attention_multiplier,
-      embeddingScale: fields.embedding_multiplier,
-      residualScale: fields.residual_multiplier,
-      logitScale: 1 / fields.logits_scaling,
+      ...graniteScales(fields),
     });
   },
 };
