@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { optional } from './fields.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag, optional } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** Apertus: xIELU without a gate, norms over heads. */
 export const apertus = llamaFamily({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** Arcee (AFM): Llama without a gate, with squared ReLU. */
 export const arcee = llamaFamily({

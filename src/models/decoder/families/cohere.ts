@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-import { optional } from './fields.ts';
+import { flag, optional } from './fields.ts';
 import { cohereTraits } from './cohere-traits.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** Command R: parallel branches behind a LayerNorm without bias, neighbouring coordinates are rotated, logits are scaled. */
 export const cohere = llamaFamily({

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { nullable, optional, positiveInteger } from './fields.ts';
+import { flag, nullable, optional, positiveInteger } from './fields.ts';
 import { cohereTraits } from './cohere-traits.ts';
 import { layerTypes } from './layer-types.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** Command R7B and A: like Command R; three layers with a sliding window and a rotary embedding, then one with neither. */
 export const cohere2 = llamaFamily({

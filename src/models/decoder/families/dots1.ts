@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { nullable, optional, positiveInteger } from './fields.ts';
+import { flag, nullable, optional, positiveInteger } from './fields.ts';
 import { groupedFields, groupedMixtures } from './grouped-mixtures.ts';
 import { layerTypes } from './layer-types.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { llamaFamily } from './llama-family.ts';
 
 const own = groupedFields.extend({
   attention_bias: flag(),

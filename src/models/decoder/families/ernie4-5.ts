@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** ERNIE 4.5 (dense): neighbouring coordinates of a head are rotated. */
 export const ernie45 = llamaFamily({

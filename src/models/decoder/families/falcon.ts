@@ -8,8 +8,7 @@ import type { AttentionLayer, DecoderBlock } from '../decoder-config.ts';
 import type { RopeConfig } from '../rope.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
-import { layerCount, optional, positiveInteger } from './fields.ts';
-import { flag } from './llama-family.ts';
+import { flag, layerCount, optional, positiveInteger } from './fields.ts';
 import { reachOf, readRope, ropeFields } from './read-rope.ts';
 
 const own = z.looseObject({

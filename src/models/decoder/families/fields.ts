@@ -86,3 +86,8 @@ function kvHeads(given: number | null | undefined, heads: number, defaults: Size
   if (given === undefined) return defaults.num_key_value_heads ?? heads;
   return given ?? heads;
 }
+
+/** The schema of fields that are true or false, false by default. */
+export function flag(fallback = false): z.ZodType<boolean> {
+  return optional(z.boolean(), fallback);
+}

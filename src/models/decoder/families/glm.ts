@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** GLM-4 of 2024: neighbouring coordinates of half of each head are rotated; gate and up share a matrix. */
 export const glm = llamaFamily({

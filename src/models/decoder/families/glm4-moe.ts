@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-import { optional } from './fields.ts';
+import { flag, optional } from './fields.ts';
 import { furtherLayers, groupedFields, groupedMixtures } from './grouped-mixtures.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { llamaFamily } from './llama-family.ts';
 
 const own = groupedFields.extend({
   attention_bias: flag(),

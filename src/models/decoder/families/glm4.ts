@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** GLM-4-0414 and Z1: like GLM-4, with norms before and after each branch. */
 export const glm4 = llamaFamily({

@@ -7,8 +7,7 @@ import type { DecoderBlock } from '../decoder-config.ts';
 import type { RopeConfig } from '../rope.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
-import { optional, sizesSchema, type Sizes } from './fields.ts';
-import { flag } from './llama-family.ts';
+import { flag, optional, sizesSchema, type Sizes } from './fields.ts';
 import { checkHeads } from './llama-like.ts';
 import { reachOf, readRope, ropeFields } from './read-rope.ts';
 

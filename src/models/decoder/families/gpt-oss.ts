@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 import type { MixtureLayer } from '../../graph/mixture.ts';
-import { nullable, optional, positiveInteger } from './fields.ts';
+import { flag, nullable, optional, positiveInteger } from './fields.ts';
 import { layerTypes } from './layer-types.ts';
-import { flag, llamaFamily, type FamilyParts } from './llama-family.ts';
+import { llamaFamily, type FamilyParts } from './llama-family.ts';
 import { mixtureFields, mixtureSizes, type MixtureSizes } from './mixtures.ts';
 
 /** A number that transformers does not read from the configuration. */

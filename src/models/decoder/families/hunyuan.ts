@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import type { RopeConfig } from '../rope.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 const stretch = z.looseObject({ alpha: z.number().positive().nullish() }).nullish();
 

@@ -80,8 +80,3 @@ function epsilonOf(
   const read = parseWith(z.looseObject({ [name]: optional(z.number().positive(), fallback) }), json, path);
   return Number(read[name]);
 }
-
-/** The schema of fields that are true or false, false by default. */
-export function flag(fallback = false): z.ZodType<boolean> {
-  return optional(z.boolean(), fallback);
-}

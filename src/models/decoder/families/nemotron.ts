@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** Nemotron 3 and 4, Minitron: LayerNorm with weights relative to 1, squared ReLU without a gate, half of each head is rotated. */
 export const nemotron = llamaFamily({

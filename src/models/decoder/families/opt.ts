@@ -7,8 +7,7 @@ import { parseWith } from '../../parse-with.ts';
 import type { DecoderBlock, DecoderConfig } from '../decoder-config.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
-import { layerCount, optional, positiveInteger } from './fields.ts';
-import { flag } from './llama-family.ts';
+import { flag, layerCount, optional, positiveInteger } from './fields.ts';
 
 /** The table of positions begins with this many rows that no position uses. */
 const unusedPositions = 2;

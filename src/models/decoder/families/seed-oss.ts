@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** Seed-OSS: Llama with a switch of its own for the bias of the attention output. */
 export const seedOss = llamaFamily({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** StableLM: LayerNorm, a part of each head is rotated. Each head may have its own norm, and the branches may be parallel. */
 export const stablelm = llamaFamily({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { nullable, positiveInteger } from './fields.ts';
-import { flag, llamaFamily } from './llama-family.ts';
+import { flag, nullable, positiveInteger } from './fields.ts';
+import { llamaFamily } from './llama-family.ts';
 
 /** StarCoder 2: LayerNorm, biases everywhere, no gate, and a sliding window in all layers if there is one. */
 export const starcoder2 = llamaFamily({
