@@ -28,3 +28,29 @@ export function* readName(source: AnswerSource): Reading<string> {
   }
   return name;
 }
+
+/**
+ * Takes a call, or a list of calls in brackets.
+ * @param readOne  takes a call, or returns false where what comes is none
+ * @returns false if the first is none
+ */
+export function* readCalls(
+  { source, parts, isSingle }: CallOptions,
+  readOne: () => Reading<boolean>,
+): Reading<boolean> {
+  if (!(yield* source.takes('['))) return yield* readOne();
+  yield* source.space();
+  if (!(yield* readOne())) return false;
+  yield* source.space();
+  while (!isSingle && (yield* source.takes(','))) {
+    source.record();
+    yield* source.space();
+    if (!(yield* readOne())) {
+      parts.text(source.recorded());
+      return true;
+    }
+    yield* source.space();
+  }
+  yield* source.takes(']');
+  return true;
+}

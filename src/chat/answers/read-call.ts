@@ -1,5 +1,5 @@
 import { type Reading, wordsOf } from './answer-source.ts';
-import { type CallOptions, readName } from './call-options.ts';
+import { type CallOptions, readCalls, readName } from './call-options.ts';
 import type { CallBody, JsonCall, NamedCall } from './call-form.ts';
 import { readJson, readWhole } from './read-json.ts';
 import { readLoose } from './read-loose.ts';
@@ -27,23 +27,8 @@ export function* readCall(body: CallBody, options: CallOptions): Reading<boolean
 
 /** An object, or a list of them: models write either, whatever their template has. */
 function* readObjects(body: Keys, options: CallOptions): Reading<boolean> {
-  const { source, parts, isSingle } = options;
-  yield* source.space();
-  if (!(yield* source.takes('['))) return yield* readObject(body, options);
-  yield* source.space();
-  if (!(yield* readObject(body, options))) return false;
-  yield* source.space();
-  while (!isSingle && (yield* source.takes(','))) {
-    source.record();
-    yield* source.space();
-    if (!(yield* readObject(body, options))) {
-      parts.text(source.recorded());
-      return true;
-    }
-    yield* source.space();
-  }
-  yield* source.takes(']');
-  return true;
+  yield* options.source.space();
+  return yield* readCalls(options, () => readObject(body, options));
 }
 
 type Keys = Pick<JsonCall, 'nameKey' | 'argumentsKey'>;

@@ -1,5 +1,5 @@
 import type { AnswerSource, Reading } from './answer-source.ts';
-import { type CallOptions, readName } from './call-options.ts';
+import { type CallOptions, readCalls, readName } from './call-options.ts';
 import type { LooseCall } from './call-form.ts';
 import { jsonOfWord, JsonText } from './json-text.ts';
 
@@ -8,21 +8,8 @@ import { jsonOfWord, JsonText } from './json-text.ts';
  * @returns false where what comes is no call; nothing was added to the parts then
  */
 export function* readLoose(form: LooseCall, options: CallOptions): Reading<boolean> {
-  const { source, parts, isSingle } = options;
-  yield* source.space();
-  const isListed = form.isList && (yield* source.takes('['));
-  if (!(yield* readOne(form, options))) return false;
-  yield* source.space();
-  while (isListed && !isSingle && (yield* source.takes(','))) {
-    source.record();
-    if (!(yield* readOne(form, options))) {
-      parts.text(source.recorded());
-      return true;
-    }
-    yield* source.space();
-  }
-  if (isListed) yield* source.takes(']');
-  return true;
+  yield* options.source.space();
+  return yield* form.isList ? readCalls(options, () => readOne(form, options)) : readOne(form, options);
 }
 
 function* readOne(form: LooseCall, { source, parts, tools, isStrict }: CallOptions): Reading<boolean> {
