@@ -14,7 +14,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openBaseModel } from '#internal/models';
-import { complete, promptOf } from './served-process.mjs';
+import { askFor, complete, promptOf } from './served-process.mjs';
 import { median, medianBounds } from './statistics.mjs';
 
 const { values } = parseArgs({
@@ -83,22 +83,16 @@ try {
   /** Asks for some seconds. The processor time includes the pause, in which the rest of the spans is sent. */
   async function block(server, blockSeconds) {
     const before = await server.cpuMs();
-    const began = performance.now();
-    const end = began + 1000 * blockSeconds;
-    let requests = 0;
-    const client = async () => {
-      while (performance.now() < end) {
-        await complete(server.url, { model: 'base', prompt: promptOf(place++, length, config.vocabSize), maxTokens });
-        requests++;
-      }
-    };
+    const prompt = () => promptOf(place++, length, config.vocabSize);
+    const ask = () => complete(server.url, { model: 'base', prompt: prompt(), maxTokens });
     const scrape = async () => {
       await new Promise((resolve) => setTimeout(resolve, 500 * blockSeconds));
       // The bare server answers that there is no such route.
       await (await fetch(`${server.url}/metrics`)).text();
     };
-    await Promise.all([...Array.from({ length: clients }, client), scrape()]);
-    const perSecond = (1000 * requests) / (performance.now() - began);
+    const [{ answers, ms }] = await Promise.all([askFor({ seconds: blockSeconds, clients, ask }), scrape()]);
+    const requests = answers.length;
+    const perSecond = (1000 * requests) / ms;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     return { requests, perSecond, cpuMs: ((await server.cpuMs()) - before) / requests };
   }

@@ -105,6 +105,21 @@ export async function runLoad({ requests, clients, ask }) {
   return { requestsPerSecond: (1000 * requests) / (performance.now() - began), firstMs: first };
 }
 
+/**
+ * Runs clients that each ask one thing after the other for some seconds.
+ * @param {{ seconds: number, clients: number, ask: () => Promise<any> }} load
+ * @returns {Promise<{ answers: any[], ms: number }>} what they got, and the time until the last answer
+ */
+export async function askFor({ seconds, clients, ask }) {
+  const answers = [];
+  const began = performance.now();
+  const client = async () => {
+    while (performance.now() < began + 1000 * seconds) answers.push(await ask());
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return { answers, ms: performance.now() - began };
+}
+
 /** Runs a command of a build, and waits until it has ended. */
 export function runCommand(build, words) {
   const child = spawnSync(process.execPath, [join(build, 'bin/espalier'), ...words], { encoding: 'utf8' });

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openBaseModel } from '#internal/models';
-import { complete, promptOf, quantile, startServer } from './served-process.mjs';
+import { askFor, complete, promptOf, quantile, startServer } from './served-process.mjs';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
@@ -103,16 +103,9 @@ try {
 
   /** Asks for some seconds. @returns the times of the answers */
   async function block(blockSeconds) {
-    const end = performance.now() + 1000 * blockSeconds;
-    const answers = [];
-    const client = async () => {
-      while (performance.now() < end) {
-        answers.push(
-          await complete(server.url, { model: 'base', prompt: promptOf(place++, length, config.vocabSize), maxTokens }),
-        );
-      }
-    };
-    await Promise.all(Array.from({ length: clients }, client));
+    const prompt = () => promptOf(place++, length, config.vocabSize);
+    const ask = () => complete(server.url, { model: 'base', prompt: prompt(), maxTokens });
+    const { answers } = await askFor({ seconds: blockSeconds, clients, ask });
     return answers;
   }
 } finally {
