@@ -53,6 +53,19 @@ export const unruly: fc.Arbitrary<Arrival> = fc.record({
   leavesAfter: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 4 }),
 });
 
+const long = { adapters: [], promptLength: 5, promptSeed: 1, maxTokens: 20, turns: 0 } as const;
+
+/**
+ * Rows by which an engine with three slots preempts and cancels, however fast it is: the background holds all slots when the others come,
+ * and one of these leaves early.
+ */
+export const pressing: readonly Arrival[] = [
+  ...names.slice(0, 3).map((name): Arrival => ({ ...long, adapters: [{ name, scale: 1 }], class: 'background' })),
+  { ...long, maxTokens: 4, promptSeed: 2 },
+  { ...long, maxTokens: 4, promptLength: 9 },
+  { ...long, leavesAfter: 1, promptLength: 12 },
+];
+
 /** Prompts of one seed begin with the same tokens. */
 export function requestOf({
   adapters,
