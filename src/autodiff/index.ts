@@ -1,3 +1,5 @@
+export { chunkLoss, type ChunkLossOptions } from './chunk-loss.ts';
+export { chunkedLossKey, lossChunkSizes } from './chunked-loss.ts';
 export { differentiate, type DifferentiateOptions, gradientKey } from './differentiate.ts';
 export { GradientRegistry } from './gradient-registry.ts';
 export {

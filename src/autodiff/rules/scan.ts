@@ -1,5 +1,13 @@
-import { asChunkRecurrence, chunkRecurrence, type ChunkStates, type Tape, type Value } from '../../ir/index.ts';
-import { sameAs, unary } from '../emit.ts';
+import {
+  asChunkRecurrence,
+  chunkRecurrence,
+  type ChunkStates,
+  type Node,
+  type Tape,
+  type Value,
+} from '../../ir/index.ts';
+import { chunkedLossKey } from '../chunked-loss.ts';
+import { mul, sameAs, unary } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 import { once } from './once.ts';
 
@@ -9,13 +17,16 @@ import { once } from './once.ts';
  *   dV′ₙ ← dV′ₙ + Wₙ·dSₙ₊₁,   dSₙ = decayₙ ∘ dSₙ₊₁ + dbeforeₙ − Rₙᵀ·dV′ₙ     (the same recurrence, backwards)
  *   dstart = dS₀   ddecayₙ = Σ dSₙ₊₁ ∘ Sₙ   daddedₙ = dSₙ₊₁   dRₙ = −dV′ₙ·Sₙᵀ   dVₙ = dV′ₙ   dWₙ = V′ₙ·dSₙ₊₁ᵀ
  *
+ * Or as `chunkLoss` writes it: (losses, slopes) of each row of x      dx = slopes ∘ dlosses
+ *
  * @see ONNX Scan-16
  */
 export const scanGradient = gradientRule({
   opType: 'Scan',
   outputs: 'variadic',
-  covers: (node) => asChunkRecurrence(node) !== undefined,
+  covers: (node) => asChunkRecurrence(node) !== undefined || node.metadata.has(chunkedLossKey),
   backward({ tape, node, outputGradients: [dEnd, dBefore, dCorrected] }) {
+    if (node.metadata.has(chunkedLossKey)) return [() => slopesTimes(tape, node, dEnd)];
     const forward = asChunkRecurrence(node);
     const [, before, corrected] = node.outputs;
     if (forward === undefined || before === undefined) throw new TypeError('only a recurrence over chunks is covered');
@@ -54,6 +65,12 @@ export const scanGradient = gradientRule({
     ];
   },
 });
+
+/** The gradient of the rows whose losses a Scan of `chunkLoss` computes: its second output has their slopes. */
+function slopesTimes(tape: Tape, { outputs: [, slopes] }: Node, dLosses: Value | undefined): Value {
+  if (slopes === undefined || dLosses === undefined) throw new TypeError('a chunked loss is built with its slopes');
+  return mul(tape, slopes, tape.op('Unsqueeze', [dLosses, tape.int64s([-1])]));
+}
 
 function zerosLike(tape: Tape, value: Value): Value {
   return tape.op('Mul', [value, tape.scalar(0, value.dtype)], sameAs(value));

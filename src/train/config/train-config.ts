@@ -197,6 +197,8 @@ function schemaOf(read: WordReader) {
     full: flag.default(trainDefaults.full),
     /** Computes the activations of each layer again in the backward pass, and does not keep them. */
     recompute: flag.default(trainDefaults.recompute),
+    /** The most targets whose logits are in memory at once; 0: all. Default: 128 or more, by the vocabulary. */
+    logitRows: wholeNumber.optional(),
     /** A folder for event files, which TensorBoard shows while the training runs. */
     tensorboard: path.optional(),
     /** A file for an HTML page with the curves of the training, written at its end. */

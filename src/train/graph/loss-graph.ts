@@ -4,6 +4,7 @@ import { exactDequantization, exactProducts, runPasses, type Graph, type Model, 
 import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import type { BaseModel } from '../../models/index.ts';
+import { logitRowsOf, takeLossInChunks } from './logit-rows.ts';
 import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
@@ -31,6 +32,8 @@ export interface LossGraphOptions {
   readonly gradients: boolean;
   /** Computes the activations of each layer again in the backward pass. Default: false. */
   readonly recompute?: boolean;
+  /** The most targets whose logits are in memory at once; 0: all. Default: as `logitRowsOf` chooses. */
+  readonly logitRows?: number | undefined;
 }
 
 /** Builds the graph from the base on disk. Other tasks of the event loop can run between its parts. */
@@ -49,6 +52,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   assertWhole(base, whole, parameters);
   // WHY here too: the loss of an evaluation must equal that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
+  takeLossInChunks(model, { gradients, rows: options.logitRows ?? logitRowsOf(base.config) });
   const gradientOf = gradients ? addGradients(model, parameters, options) : new Map<string, string>();
   await breathe();
   const isUnpacked = hasIntegerWeights(graph);

@@ -1,3 +1,4 @@
+import type { TrainConfig } from '../config/train-config.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { createLossGraph } from './loss-graph.ts';
 import { LossSession } from './loss-session.ts';
@@ -11,13 +12,13 @@ export interface PassInputs {
   readonly trainable: Trainable;
   readonly objective: Objective;
   readonly maxLength: number;
-  readonly config: { readonly seed: number; readonly recompute: boolean };
+  readonly config: Pick<TrainConfig, 'seed' | 'recompute' | 'logitRows'>;
 }
 
 /** The passes of a training that is alone. */
 export async function ownPasses({ base, trainable, objective, maxLength, config }: PassInputs): Promise<Passes> {
-  const { seed, recompute } = config;
-  const options = { trainable, objective, maxLength };
+  const { seed, recompute, logitRows } = config;
+  const options = { trainable, objective, maxLength, logitRows };
   const graph = await createLossGraph(base, { ...options, seed, gradients: true, recompute });
   const { dropout } = trainable;
   return {

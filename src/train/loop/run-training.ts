@@ -9,6 +9,7 @@ import { assertNoneUnfinished } from '../checkpoint/find-unfinished.ts';
 import { ranksOf } from '../checkpoint/resume.ts';
 import { TrainingCheckpoints } from '../checkpoint/training-checkpoints.ts';
 import type { TrainConfig } from '../config/train-config.ts';
+import { fittingProvider } from '../graph/logit-rows.ts';
 import type { PassRunner, Passes } from '../graph/passes.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { compareWeights } from '../ranks/compare-ranks.ts';
@@ -68,7 +69,8 @@ interface Run extends Omit<RunTrainingOptions, 'signal' | 'group'> {
  *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it
  *   is aborted before the first step has ended. Of several ranks: TRAIN_RANKS_DIFFER, and the errors of the group
  */
-export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
+export async function runTraining(settings: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
+  const config = fittingProvider(settings, options.environment);
   const { clock = systemClock, onEvent = () => undefined } = options;
   const group = new TrainingGroup(options.group ?? new ProcessGroup(aloneTransport()), options.signal);
   const run = { ...options, clock, group };

@@ -1,4 +1,5 @@
-import { type Model } from '../../ir/index.ts';
+import { chunkedLossKey, lossChunkSizes } from '../../autodiff/index.ts';
+import type { Model, Node } from '../../ir/index.ts';
 import { dropoutKeysInput } from '../../lora/index.ts';
 import { chunkDimSizes } from '../../models/index.ts';
 import { typedArray, type TensorData } from '../../tensor/index.ts';
@@ -8,9 +9,9 @@ import type { MicroBatch } from '../data/micro-batch.ts';
  * The sizes of the symbolic dimensions of a training graph for one micro-batch: those of its inputs, those of the rectangle of the
  * attention (`places` = `batch` · `seq`), and those of its rows in chunks.
  */
-export function batchDims({ graph }: Model, { feeds, tokens }: MicroBatch): Map<string, number> {
+export function batchDims({ graph: { inputs, nodes } }: Model, { feeds, tokens }: MicroBatch): Map<string, number> {
   const dims = new Map<string, number>([['tokens', tokens]]);
-  for (const { name, shape } of graph.inputs) {
+  for (const { name, shape } of inputs) {
     const given = name === dropoutKeysInput ? [tokens] : feeds.get(name)?.shape;
     for (const [index, dim] of (shape ?? []).entries()) {
       const size = given?.[index];
@@ -25,7 +26,14 @@ export function batchDims({ graph }: Model, { feeds, tokens }: MicroBatch): Map<
   const seq = dims.get('seq') ?? 1;
   dims.set('places', (dims.get('batch') ?? 1) * seq);
   for (const [name, size] of chunkDimSizes(seq)) dims.set(name, size);
+  for (const [name, size] of lossDims(nodes, dims.get('targets') ?? 0)) dims.set(name, size);
   return dims;
+}
+
+/** Those of a loss in chunks. */
+function lossDims(nodes: readonly Node[], targets: number): Map<string, number> {
+  const rows = nodes.map(({ metadata }) => metadata.get(chunkedLossKey)).find((each) => each !== undefined);
+  return rows === undefined ? new Map() : lossChunkSizes(Number(rows), targets);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chunkLoss, lossChunkSizes } from '../../autodiff/index.ts';
 import { createModel, inferShapes, inlineConstant, Tape, type Model, type Value } from '../../ir/index.ts';
 import { zerosOf } from '../../tensor/index.ts';
 import { Arena } from './arena.ts';
@@ -51,6 +52,27 @@ describe('graphMemory', () => {
       return tape.op('MatMul', [tape.op('MatMul', [x, w]), w]);
     });
     expect([once.weights, twice.weights]).toEqual([64 * 64 * 4, 2 * 64 * 64 * 4]);
+  });
+
+  it('counts what one step of a loss in chunks takes, and not all steps', () => {
+    const memoryFor = (rows: number) => {
+      const model = createModel();
+      const x = model.graph.addInput('x', 'float32', ['targets', 64]);
+      const ids = model.graph.addInput('ids', 'int64', ['targets']);
+      const tape = new Tape(model);
+      const scores = tape.op('MatMul', [tape.op('Exp', [x]), weight(tape, 'w', [64, 512])]);
+      const loss = tape.op('SoftmaxCrossEntropyLoss', [scores, ids], { attributes: { reduction: 'sum' } });
+      model.graph.addOutput(loss);
+      if (rows > 0) chunkLoss(model, { rows, gradients: false });
+      inferShapes(model);
+      const sizes = new Map([['targets', 1000], ...(rows > 0 ? lossChunkSizes(rows, 1000) : [])]);
+      return graphMemory(model, { dims: sizes, tokens: 10 });
+    };
+    const [whole, chunked] = [memoryFor(0), memoryFor(100)];
+    expect(kilobytes(chunked.weights)).toBe(kilobytes(whole.weights));
+    expect(whole.activations).toBeGreaterThan(2 * 2_048_000);
+    expect(chunked.activations).toBeLessThan(1_300_000);
+    expect(chunked.unknown).toEqual([]);
   });
 
   it('counts of a table only the rows that can be read', () => {

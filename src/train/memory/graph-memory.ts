@@ -1,4 +1,4 @@
-import { constantDtype, evaluateDim, type Model, type Node, type Value } from '../../ir/index.ts';
+import { constantDtype, evaluateDim, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
 import { byteLength } from '../../tensor/index.ts';
 import { Arena, type Chunk } from './arena.ts';
 
@@ -27,7 +27,7 @@ const packing = new Set(['MatMul', 'Gemm', 'com.microsoft:MatMulNBits']);
 const aliasing = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
 /** ONNX Runtime does not compute these when it loads a model, even of constants. */
 const notFolded = new Set(['DequantizeLinear', 'com.microsoft:DequantizeLinear']);
-/** Operators that need as much memory again as their output takes while they run. */
+/** Operators that need as much memory again as their first input takes while they run. */
 const doubling = new Set(['SoftmaxCrossEntropyLoss', 'LogSoftmax']);
 const pageBytes = 4096;
 /** MLAS rounds the columns of a packed matrix up to these. */
@@ -48,7 +48,7 @@ export function graphMemory({ graph }: Model, { dims, tokens, packs = true }: Gr
     return size ?? 0;
   };
   return {
-    weights: weightsOf(constants, { running: new Set(running), tokens, dims, packs }),
+    weights: weightsOf(constants, { running: new Set(running.flatMap(withInner)), tokens, dims, packs }),
     activations: peakOf(running, { sizeOf, outputs: new Set(graph.outputs) }),
     unknown,
   };
@@ -101,13 +101,25 @@ function tableBytes({ shape }: Value, { size, tokens }: { size: number; tokens: 
   return tokens * (roundUp(size / rows, pageBytes) + pageBytes);
 }
 
+/** A node and the nodes of its subgraphs. */
+function withInner(node: Node): Node[] {
+  return [node, ...node.subgraphs.flatMap(({ nodes }) => nodes.flatMap(withInner))];
+}
+
 interface Peak {
   readonly sizeOf: (value: Value) => number;
   /** They are in memory of their own. */
   readonly outputs: ReadonlySet<Value>;
 }
 
-function peakOf(nodes: readonly Node[], { sizeOf, outputs }: Peak): number {
+function peakOf(nodes: readonly Node[], peak: Peak): number {
+  const arena = new Arena();
+  simulate(arena, nodes, peak);
+  return arena.touched;
+}
+
+/** Lets the arena do what it does during a run of the nodes. */
+function simulate(arena: Arena, nodes: readonly Node[], { sizeOf, outputs }: Peak): void {
   const owners = new Map<Value, Value>();
   const ownerOf = (value: Value): Value => owners.get(value) ?? value;
   const last = new Map<Value, number>();
@@ -118,7 +130,6 @@ function peakOf(nodes: readonly Node[], { sizeOf, outputs }: Peak): number {
     for (const value of [...node.inputs, ...node.outputs]) if (value) last.set(ownerOf(value), index);
   }
   const ends = endsOf(last);
-  const arena = new Arena();
   const chunks = new Map<Value, Chunk>();
   for (const [index, node] of nodes.entries()) {
     for (const output of node.outputs) {
@@ -126,14 +137,21 @@ function peakOf(nodes: readonly Node[], { sizeOf, outputs }: Peak): number {
       const size = sizeOf(output);
       if (size > 0) chunks.set(output, arena.take(size));
     }
-    const [result] = doubling.has(node.qualifiedType) ? node.outputs.slice(-1) : [];
-    if (result) arena.give(arena.take(sizeOf(result)));
+    const [copied] = doubling.has(node.qualifiedType) ? node.inputs : [];
+    if (copied) arena.give(arena.take(sizeOf(copied)));
+    // A step of a Scan writes its outputs into those of the node.
+    for (const body of node.subgraphs.filter(isShaped))
+      simulate(arena, body.nodes, { sizeOf, outputs: new Set(body.outputs) });
     for (const value of ends.get(index) ?? []) {
       const chunk = chunks.get(value);
       if (chunk !== undefined) arena.give(chunk);
     }
   }
-  return arena.touched;
+}
+
+/** Whether the shapes of all results are known by the names of their dimensions. The bodies of recurrences are small and have none. */
+function isShaped({ nodes }: Graph): boolean {
+  return nodes.every(({ outputs }) => outputs.every((output) => output === undefined || output.shape !== undefined));
 }
 
 /** The values that are read for the last time, by the index of the node that does. */

@@ -168,7 +168,13 @@ export class Company implements Disposable {
     const objective = sharedObjective(inputs);
     const trainings = inputs.map(({ trainable, maxLength, config: { seed } }) => ({ trainable, maxLength, seed }));
     const gradients = kind === 'training';
-    return createJointGraph(first.base, trainings, { objective, gradients, recompute: gradients && config.recompute });
+    const { recompute, logitRows } = config;
+    return createJointGraph(first.base, trainings, {
+      objective,
+      gradients,
+      recompute: gradients && recompute,
+      logitRows,
+    });
   }
 
   dispose(): void {

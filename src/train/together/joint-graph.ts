@@ -5,6 +5,7 @@ import { exactDequantization, exactProducts, runPasses, type Value } from '../..
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { addGradients, specOf } from '../graph/loss-graph.ts';
+import { logitRowsOf, takeLossInChunks } from '../graph/logit-rows.ts';
 import { buildObjective, type Objective } from '../graph/objective.ts';
 import type { ParameterSpec } from '../graph/parameter-arena.ts';
 import type { Trainable } from '../graph/trainable.ts';
@@ -44,6 +45,8 @@ export interface JointGraphOptions {
   readonly objective: Objective;
   readonly gradients: boolean;
   readonly recompute?: boolean;
+  /** As in `LossGraphOptions`. */
+  readonly logitRows?: number | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ export interface JointGraphOptions {
 export async function createJointGraph(
   base: BaseModel,
   trainings: readonly LaneInputs[],
-  { objective, gradients, recompute = false }: JointGraphOptions,
+  { objective, gradients, recompute = false, logitRows = logitRowsOf(base.config) }: JointGraphOptions,
 ): Promise<JointGraph> {
   const maxLength = Math.max(...trainings.map((training) => training.maxLength));
   const model = buildObjective(base, objective, { full: false, given: new Set(), maxLength });
@@ -71,6 +74,7 @@ export async function createJointGraph(
   const added = graph.inputs.filter((input) => !data.has(input));
   const values = trainings.map((_, lane) => added.filter(({ name }) => isParameter(name, lane)));
   runPasses(model, [exactProducts, exactDequantization]);
+  takeLossInChunks(model, { gradients, rows: logitRows });
   const outputs = gradients ? addGradients(model, values.flat(), { recompute }) : new Map<string, string>();
   await breathe();
   const isUnpacked = hasIntegerWeights(graph);

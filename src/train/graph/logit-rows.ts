@@ -1,0 +1,29 @@
+import { chunkLoss } from '../../autodiff/index.ts';
+import type { Model } from '../../ir/index.ts';
+import type { Environment } from '../../onnxruntime/index.ts';
+import type { TrainConfig } from '../config/train-config.ts';
+
+/** Bytes of logits that may be in memory at once. WHY not fewer: products of few rows are slower, and read the whole head each time. */
+const logitBytes = 16 * 2 ** 20;
+const fewestRows = 128;
+/** Smaller vocabularies have logits that are no larger than what a layer computes. */
+const largeVocabulary = 8192;
+
+/** How many targets have their logits in memory at once, unless the settings say it: 0 for all of them. */
+export function logitRowsOf({ vocabSize }: { readonly vocabSize: number }): number {
+  if (vocabSize < largeVocabulary) return 0;
+  return Math.max(fewestRows, Math.floor(logitBytes / (4 * vocabSize)));
+}
+
+/**
+ * WHY all at once on a device: it has more memory than the logits of a batch take, and not every provider has the operator that goes
+ * through the chunks, so that each would pass through the memory of the host.
+ */
+export function fittingProvider(config: TrainConfig, { provider }: Pick<Environment, 'provider'>): TrainConfig {
+  return provider === 'cpu' || config.logitRows !== undefined ? config : { ...config, logitRows: 0 };
+}
+
+/** @param rows  0: the logits of all targets are in memory at once */
+export function takeLossInChunks(model: Model, { rows, gradients }: { rows: number; gradients: boolean }): void {
+  if (rows > 0) chunkLoss(model, { rows, gradients });
+}
