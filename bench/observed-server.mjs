@@ -11,7 +11,7 @@ import { openGeneration } from '#internal/service';
 import { openTracing, ServerMetrics } from '#internal/telemetry';
 import { openTokenizer } from '#internal/tokenizer';
 // WHY by its path: it belongs to the server, and is nothing for others.
-import { tracedEngine } from '../dist/http/traces/traced-engine.js';
+import { RequestTraces } from '../dist/http/traces/trace-requests.js';
 
 const { values } = parseArgs({
   options: {
@@ -45,8 +45,8 @@ const { context, sources } = await openGeneration({
 });
 const door = { apiKey: undefined, isReady: () => true, isShuttingDown: () => false };
 metrics?.attach({ ...sources, isReady: door.isReady });
-const engine = tracing ? tracedEngine(context.engine, tracing) : context.engine;
-const app = createApp(door, { generation: { ...door, ...context, engine } }, { metrics, tracing });
+const traces = tracing && new RequestTraces(tracing);
+const app = createApp(door, { generation: { ...door, ...context } }, { metrics, traces });
 await app.listen({ host: '127.0.0.1', port: 0 });
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address());
 process.send?.({ url: `http://127.0.0.1:${port}` });

@@ -6,4 +6,6 @@ export interface Caller {
   readonly user?: string;
   /** Equal prompts are computed once within a scope. Default: one scope for all callers without a named key. */
   readonly cacheScope?: string;
+  /** Where the request came from: given as it is to who is told of the end of its generations, such as its trace. */
+  readonly origin?: object;
 }

@@ -21,7 +21,17 @@ export type JobEvent = {
   /** The name of the adapter that the job makes. */
   readonly model: string;
 } & (
-  | { readonly event: 'status'; readonly status: JobStatus; readonly error?: string | undefined }
+  | {
+      readonly event: 'status';
+      readonly status: JobStatus;
+      /** When the job was made, as Unix time in milliseconds. */
+      readonly created: number;
+      readonly error?: string | undefined;
+      /** The code of the error. */
+      readonly code?: string | undefined;
+      /** The span of the request that made the job, as the header `traceparent` names it. */
+      readonly trace?: string | undefined;
+    }
   | {
       readonly event: 'step';
       /** Counted from 1. */

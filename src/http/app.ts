@@ -38,7 +38,7 @@ import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
 import { addRerank } from './openai/rerank.ts';
 import { addMessages } from './messages/routes.ts';
-import type { ServerMetrics, Tracing } from '../telemetry/index.ts';
+import type { ServerMetrics } from '../telemetry/index.ts';
 import type { JobControl } from '../jobs/index.ts';
 import { addFiles, storedFileName } from './fine-tuning/file-routes.ts';
 import { addJobs } from './fine-tuning/job-routes.ts';
@@ -53,7 +53,7 @@ import { addStats } from './observe/stats-route.ts';
 import { addTrail } from './observe/trail-route.ts';
 import { addHealth } from './health.ts';
 import { addMetrics, countAnswers } from './metrics/routes.ts';
-import { traceRequests } from './traces/trace-requests.ts';
+import type { RequestTraces } from './traces/trace-requests.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
@@ -110,8 +110,8 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   readonly events?: EventLog | undefined;
   /** How the evidence of roll-outs came about. undefined: nobody can ask for it. */
   readonly trail?: RolloutTrail | undefined;
-  /** Where spans are written. undefined: nowhere. */
-  readonly tracing?: Tracing | undefined;
+  /** The spans of requests. undefined: they have none. */
+  readonly traces?: RequestTraces | undefined;
   /** How much is kept of what `/v1/responses` answers. */
   readonly responses?: GivenLimits | undefined;
   /** The clock by which responses, and answers to repeated requests, are kept. Default: the system's. */
@@ -169,7 +169,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   app.addHook('preClose', async () => streams?.endAll());
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   if (options.metrics) countAnswers(app, options.metrics);
-  if (options.tracing) traceRequests(app, options.tracing);
+  app.decorateRequest('trace');
+  options.traces?.addTo(app);
   addGuard(app, guard);
   app.decorate('servedNames', createServedNames(services));
   app.decorate('servedBase', (services.generation ?? services.encoder ?? services.embeddings)?.baseName ?? '');

@@ -25,7 +25,7 @@ import { requestLog } from './logs/request-log.ts';
 import { systemTimers } from './door/timers.ts';
 import { EventLog } from './observe/event-log.ts';
 import { RolloutTrail } from './observe/rollout-trail.ts';
-import { tracedEngine } from './traces/traced-engine.ts';
+import { RequestTraces } from './traces/trace-requests.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
@@ -45,7 +45,6 @@ import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
 import {
   type EncoderService,
-  type GenerationEngine,
   type GenerationService,
   type ModelsService,
   openEncoder,
@@ -87,6 +86,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     opened.push(async () => events[Symbol.dispose]());
     const tracing = await openTracing(version);
     if (tracing) opened.push(async () => tracing[Symbol.asyncDispose]());
+    const traces = tracing && new RequestTraces(tracing);
     const policy = await policyOf(options);
     const base = options.base === undefined ? undefined : await openBase(options.base, { ...options, rules: policy });
     if (base) opened.push(() => base.dispose());
@@ -107,7 +107,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (fleet) opened.push(() => fleet[Symbol.asyncDispose]());
     const { chatTemplate } = options;
     const settings = options.jobs && { ...options.jobs, memory: memory.job };
-    const jobs = base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation }));
+    const jobs =
+      base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation, tracing }));
     if (jobs) opened.push(() => jobs[Symbol.asyncDispose]());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
@@ -136,7 +137,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         generation: generation && {
           ...door,
           ...generation.context,
-          engine: servedEngine(generation.context.engine, { changed, tracing }),
+          engine: changed ? watchedEngine(generation.context.engine, changed) : generation.context.engine,
         },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
@@ -147,13 +148,13 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       },
       {
         ...appOptionsOf(options),
-        logger: loggerOf(options, tracing),
+        logger: options.logger ?? (options.logLevel && requestLog({ level: options.logLevel, traces })),
         keys,
         changed,
         metrics,
         events,
         trail,
-        tracing,
+        traces,
         tls,
       },
     );
@@ -303,19 +304,6 @@ function openGenerationFor(
     },
   };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
-}
-
-/** The engine as the routes use it: it ends with its base, and its generations know their requests. */
-function servedEngine(
-  engine: GenerationEngine,
-  { changed, tracing }: { readonly changed: AbortSignal | undefined; readonly tracing: Tracing | undefined },
-): GenerationEngine {
-  const watched = changed ? watchedEngine(engine, changed) : engine;
-  return tracing ? tracedEngine(watched, tracing) : watched;
-}
-
-function loggerOf({ logger, logLevel }: ServerOptions, tracing: Tracing | undefined): ServerOptions['logger'] {
-  return logger ?? (logLevel && requestLog({ level: logLevel, tracing }));
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

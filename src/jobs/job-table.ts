@@ -116,8 +116,18 @@ export class JobTable {
   }
 
   #tell(record: JobRecord): void {
-    const { id: job, status, fineTunedModel: model, error } = record;
-    publishJobEvent({ event: 'status', time: this.#options.now(), job, model, status, error: error?.message });
+    const { id: job, status, createdAt, fineTunedModel: model, error, trace } = record;
+    publishJobEvent({
+      event: 'status',
+      time: this.#options.now(),
+      job,
+      model,
+      status,
+      created: 1000 * createdAt,
+      error: error?.message,
+      code: error?.code,
+      trace: trace ?? undefined,
+    });
     this.#options.onChange(record);
     if (isOver(record)) this.#leaveOut();
   }

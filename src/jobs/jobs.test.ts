@@ -96,6 +96,7 @@ async function create(given: Partial<NewJob> = {}): Promise<JobRecord> {
     rollout: null,
     owner: null,
     actor: 'key one',
+    trace: null,
     ...given,
   });
 }
@@ -135,6 +136,7 @@ describe('a job', () => {
         adapter: 'policy',
         rollout: 'progressive',
         path: join(dir, 'jobs', 'jobs', id, 'adapter'),
+        trace: null,
         cause: { actor: 'key one', reason: `fine-tuning job ${id}` },
       },
     ]);

@@ -58,6 +58,7 @@ export interface NewJob extends Pick<
   readonly rollout: JobRecord['rollout'];
   readonly owner: string | null;
   readonly actor: string;
+  readonly trace: JobRecord['trace'];
 }
 
 /** A checkpoint that is on the disk. */

@@ -17,5 +17,6 @@ export type {
   View,
 } from './metrics/sources.ts';
 export { openTracing } from './traces/open-tracing.ts';
+export { formatTraceParent, parseTraceParent, type TraceParent } from './traces/trace-parent.ts';
 export type { Operation } from './traces/request-span.ts';
 export type { RequestTrace, TracedRequest, Tracing } from './traces/tracing.ts';

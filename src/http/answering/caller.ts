@@ -1,5 +1,6 @@
+import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../answering/index.ts';
-import { cacheScopeOf } from '../keys/key-holder.ts';
+import { cacheScopeOf, sharerOf } from '../keys/key-holder.ts';
 
 /** OpenAI's identifiers have at most 64 characters. */
 const longestUser = 128;
@@ -21,15 +22,19 @@ export function rolloutKeyOf(body: Readonly<Record<string, unknown>>): string | 
 /**
  * `user` is a claim of the client. It divides the share of its key or address, so a client that invents users takes nothing from others.
  *
- * @param key   by which the engine is shared: `sharerOf` says it
  * @param body  of a request to OpenAI's API; `safety_identifier` has priority over `user`, its older name
  */
-export function callerOf(key: string, body: Readonly<Record<string, unknown>>): Caller {
+export function callerOf(
+  request: Pick<FastifyRequest, 'keyHolder' | 'ip' | 'trace'>,
+  body: Readonly<Record<string, unknown>>,
+): Caller {
+  const key = sharerOf(request);
   const user = [body['safety_identifier'], body['user']].find((name) => typeof name === 'string' && name !== '');
   const cacheScope = cacheScopeOf(key);
   return {
     key,
     ...(typeof user === 'string' && { user: user.slice(0, longestUser) }),
     ...(cacheScope !== undefined && { cacheScope }),
+    ...(request.trace && { origin: request.trace }),
   };
 }

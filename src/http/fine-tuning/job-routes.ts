@@ -3,6 +3,7 @@ import { adapterNameForm, EspalierError, isAdapterName } from '../../core/index.
 import { fineTunedName, type JobControl, type JobRecord, type NewJob, newModelId } from '../../jobs/index.ts';
 import { parseModel } from '../../routing/index.ts';
 import type { BaseContext } from '../../service/index.ts';
+import { formatTraceParent } from '../../telemetry/index.ts';
 import { causeOf, hashOf } from '../adapters/change-cause.ts';
 import type { IdempotentAnswers } from '../adapters/idempotency.ts';
 import { readIdempotencyKey } from '../adapters/idempotency-key.ts';
@@ -107,6 +108,7 @@ async function create(
     rollout: body.rollout ?? null,
     owner: name ?? null,
     actor: causeOf(request, undefined).actor,
+    trace: request.trace === undefined ? null : formatTraceParent(request.trace),
   });
 }
 

@@ -1,15 +1,19 @@
-import { Jobs, type JobSettings } from '../../jobs/index.ts';
+import { type FinishedAdapter, Jobs, type JobSettings, type OpenJobsOptions } from '../../jobs/index.ts';
 import type { GenerationService } from '../../service/index.ts';
+import { parseTraceParent, type Tracing } from '../../telemetry/index.ts';
 import { systemTimers } from '../door/timers.ts';
 import { postWebhook } from './post-webhook.ts';
 import { serveFinished } from './serve-finished.ts';
 
 export interface OpenJobsContext {
-  readonly settings: JobSettings | undefined;
+  /** What the operator says; `start` is for tests. */
+  readonly settings: (JobSettings & Pick<OpenJobsOptions, 'start'>) | undefined;
   /** The path of the base that is served, for trainings. */
   readonly base: string;
   readonly chatTemplate: string | undefined;
   readonly generation: Pick<GenerationService, 'context'>;
+  /** Where spans are written. undefined: nowhere. */
+  readonly tracing?: Pick<Tracing, 'during'> | undefined;
 }
 
 /**
@@ -21,13 +25,18 @@ export async function openJobs({
   base,
   chatTemplate,
   generation: { context },
+  tracing,
 }: OpenJobsContext): Promise<Jobs | undefined> {
   const { control, rollouts } = context;
   if (settings === undefined || control === undefined) return undefined;
+  const serve = (finished: FinishedAdapter): Promise<void> => serveFinished({ control, rollouts }, finished);
   return Jobs.open({
     ...settings,
     base: { base, chatTemplate },
-    serve: (finished) => serveFinished({ control, rollouts }, finished),
+    serve(finished) {
+      const trace = parseTraceParent(finished.trace);
+      return tracing && trace ? tracing.during(trace, () => serve(finished)) : serve(finished);
+    },
     post: postWebhook,
     timers: systemTimers,
   });

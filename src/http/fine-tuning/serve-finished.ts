@@ -14,7 +14,10 @@ export interface ServeFinishedContext {
  *
  * @throws why the store refuses it, and the errors of moves and roll-outs
  */
-export async function serveFinished(context: ServeFinishedContext, finished: FinishedAdapter): Promise<void> {
+export async function serveFinished(
+  context: ServeFinishedContext,
+  finished: Omit<FinishedAdapter, 'trace'>,
+): Promise<void> {
   const { control } = context;
   const { fineTunedModel, adapter, path, cause } = finished;
   const { digest } = await control.keep(fineTunedModel, path, { cause });

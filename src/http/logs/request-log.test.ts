@@ -1,16 +1,27 @@
 import { describe, expect, it } from 'vitest';
+import type { RequestTrace } from '../../telemetry/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext } from '../testing/fake-context.ts';
+import { RequestTraces } from '../traces/trace-requests.ts';
 import { type LogLevel, requestLog } from './request-log.ts';
 
-const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), operation: undefined, end: () => undefined };
+/** Traces whose ids count the requests. */
+function countedTraces(): RequestTraces {
+  let count = 0;
+  const begin = (): RequestTrace => {
+    const spanId = String(++count);
+    return { traceId: 'trace', spanId, traceFlags: 1, operation: undefined, end: () => undefined };
+  };
+  return new RequestTraces({ begin, during: (_trace, work) => work() });
+}
 
 async function logged(level: LogLevel, use: (app: ReturnType<typeof createApp>) => Promise<unknown>) {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   const context = fakeContext();
-  const logger = requestLog({ level, stream, tracing: { current: () => trace } });
-  const app = createApp(context, { generation: context }, { logger });
+  const traces = countedTraces();
+  const logger = requestLog({ level, stream, traces });
+  const app = createApp(context, { generation: context }, { logger, traces });
   await use(app);
   await app.close();
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -25,10 +36,16 @@ const secrets = {
 
 describe('the log of requests', () => {
   it('has a line for each request and its answer, with the ids of its trace', async () => {
-    const lines = await logged('info', (app) => app.inject('/health'));
+    const lines = await logged('info', async (app) => {
+      for (const url of ['/health', '/none']) await app.inject(url);
+    });
     const ofRequest = lines.filter(({ reqId }) => reqId !== undefined);
-    expect(ofRequest).toHaveLength(2);
-    for (const line of ofRequest) expect(line).toMatchObject({ trace_id: trace.traceId, span_id: trace.spanId });
+    expect(ofRequest.map((line) => [line['trace_id'], line['span_id']])).toEqual([
+      ['trace', '1'],
+      ['trace', '1'],
+      ['trace', '2'],
+      ['trace', '2'],
+    ]);
     expect(ofRequest[0]?.['req']).toEqual({ method: 'GET', route: '/health' });
     expect(ofRequest[1]?.['res']).toEqual({ statusCode: 200 });
   });

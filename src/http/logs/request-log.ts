@@ -1,7 +1,7 @@
 import type { FastifyRequest, FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
-import type { Tracing } from '../../telemetry/index.ts';
 import { routeLabel } from '../door/route-label.ts';
+import type { RequestTraces } from '../traces/trace-requests.ts';
 
 /** How much is logged: only failures, or each request. */
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
@@ -9,7 +9,7 @@ export type LogLevel = (typeof logLevels)[number];
 
 export interface RequestLogOptions {
   readonly level: LogLevel;
-  readonly tracing?: Pick<Tracing, 'current'> | undefined;
+  readonly traces?: Pick<RequestTraces, 'of' | 'ofLog'> | undefined;
   /** Where lines are written. Default: standard error. */
   readonly stream?: { write(line: string): void };
 }
@@ -19,7 +19,7 @@ export interface RequestLogOptions {
  * name the pattern of the route, and neither the URL, a header, the address of the caller, nor the text of an error, which may quote a
  * body.
  */
-export function requestLog({ level, tracing, stream }: RequestLogOptions): NonNullable<FastifyServerOptions['logger']> {
+export function requestLog({ level, traces, stream }: RequestLogOptions): NonNullable<FastifyServerOptions['logger']> {
   return {
     level,
     stream: stream ?? process.stderr,
@@ -37,7 +37,7 @@ export function requestLog({ level, tracing, stream }: RequestLogOptions): NonNu
         method.apply(this, isError ? [what, 'an error'] : words);
       },
     },
-    mixin: () => idsOf(tracing?.current()),
+    mixin: (line, _level, log) => idsOf(traces && (isOfRequest(line) ? traces.of(line.req) : traces.ofLog(log))),
     serializers: {
       req: (request: FastifyRequest) => ({ method: request.method, route: routeLabel(request) }),
       res: ({ statusCode }) => ({ statusCode }),
@@ -46,7 +46,12 @@ export function requestLog({ level, tracing, stream }: RequestLogOptions): NonNu
   };
 }
 
-function idsOf(trace: ReturnType<Tracing['current']>): Record<string, string> {
+/** Whether a line is the first one of a request. */
+function isOfRequest(line: object): line is { readonly req: FastifyRequest } {
+  return 'req' in line && typeof line.req === 'object' && line.req !== null && 'routeOptions' in line.req;
+}
+
+function idsOf(trace: ReturnType<RequestTraces['ofLog']>): Record<string, string> {
   return trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
 }
 

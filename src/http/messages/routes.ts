@@ -13,7 +13,6 @@ import {
 } from '../../answering/index.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
-import { sharerOf } from '../keys/key-holder.ts';
 import { createFieldCheck } from '../openai/refuse-unsupported.ts';
 import { chatRequestOf, type MessagePrompt, messagePromptOf } from './chat-request-of.ts';
 import { countTokensSchema, messageSchema, type MessageBody } from './message-body.ts';
@@ -35,7 +34,7 @@ export function addMessages(app: FastifyInstance, server: ServingContext): void 
     const caller = userOf(body);
     return answerChat(server, reply, {
       chat,
-      caller: callerOf(sharerOf(request), caller),
+      caller: callerOf(request, caller),
       rolloutKey: rolloutKeyOf(caller),
       format: (head) =>
         messageFormat(head, {

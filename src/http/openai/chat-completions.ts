@@ -5,7 +5,6 @@ import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { askedModelOf, chatBodyLimit } from '../../answering/index.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
-import { sharerOf } from '../keys/key-holder.ts';
 import { chatFormat } from './chat-format.ts';
 import { chatRequestOf } from './chat-request-of.ts';
 import { choicesFormat } from './choices-format.ts';
@@ -31,7 +30,7 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
     const includeUsage = body.stream_options?.include_usage === true;
     return answerChat(server, reply, {
       chat: { ...chatRequestOf(body), ...askedModelOf(body, server.baseName) },
-      caller: callerOf(sharerOf(request), body),
+      caller: callerOf(request, body),
       rolloutKey: rolloutKeyOf(body),
       format: (head) => choicesFormat(head, format, { includeUsage }),
     });

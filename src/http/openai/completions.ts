@@ -18,7 +18,6 @@ import { drawingOf } from './sampling-of.ts';
 import { assertServed } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { answerRequest } from '../answering/answer-request.ts';
-import { sharerOf } from '../keys/key-holder.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
 
@@ -47,7 +46,7 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
       constraint: answerFormOf(body),
       drawing: drawingOf(body, body.logprobs ?? undefined),
       isStreamed: body.stream === true,
-      caller: callerOf(sharerOf(request), body),
+      caller: callerOf(request, body),
       rolloutKey: rolloutKeyOf(body),
       prompts: (context) => promptsOf(body, context),
       length: { param: 'max_tokens', asked: body.max_tokens, byDefault: defaultMaxTokens },

@@ -5,7 +5,6 @@ import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { askedModelOf, chatBodyLimit } from '../../answering/index.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
-import { sharerOf } from '../keys/key-holder.ts';
 import { createFieldCheck } from '../openai/refuse-unsupported.ts';
 import { chatRequestOf } from './chat-request-of.ts';
 import { conversationOf } from './conversation-of.ts';
@@ -31,7 +30,7 @@ export function addResponses(app: FastifyInstance, server: ServingContext, store
     const isKept = body.store !== false && store.isOpen;
     return answerChat(server, reply, {
       chat: { ...chatRequestOf(body, conversation), ...askedModelOf(body, server.baseName) },
-      caller: callerOf(sharerOf(request), body),
+      caller: callerOf(request, body),
       rolloutKey: rolloutKeyOf(body),
       format: (head) =>
         new ResponseFormat({

@@ -1,6 +1,13 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Operation, RequestTrace, Tracing } from '../../telemetry/index.ts';
 import { routeLabel } from '../door/route-label.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The span of the request. undefined: it has none. */
+    trace: RequestTrace | undefined;
+  }
+}
 
 /** What the routes do that are part of an API for generation. */
 const operations: Readonly<Record<string, Operation>> = {
@@ -11,18 +18,59 @@ const operations: Readonly<Record<string, Operation>> = {
   '/v1/embeddings': 'embeddings',
 };
 
-/** Begins a span with the head of each request, under the one that its `traceparent` names. Must be called before the routes are added. */
-export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
-  const traces = new WeakMap<FastifyRequest, RequestTrace>();
-  app.addHook('onRequest', (request, _reply, done) => {
+/**
+ * The spans of requests, each under the one that its `traceparent` names.
+ *
+ * WHY a request has its trace as a property, and does not run within it: what answers need of it is given from hand to hand, and only the
+ * routes that change adapters need it wherever they lead.
+ */
+export class RequestTraces {
+  readonly #tracing: Pick<Tracing, 'begin' | 'during'>;
+  readonly #traces = new WeakMap<object, RequestTrace>();
+
+  constructor(tracing: Pick<Tracing, 'begin' | 'during'>) {
+    this.#tracing = tracing;
+  }
+
+  /** The trace of a request. It begins when it is asked for first: that may be for a line of the log, which comes before all hooks. */
+  of(request: FastifyRequest): RequestTrace {
+    const known = this.#traces.get(request);
+    if (known !== undefined) return known;
     const { method, id, headers } = request;
     const route = routeLabel(request);
     const { traceparent } = headers;
-    const trace = tracing.begin({ method, route, requestId: id, traceparent, operation: operations[route] });
-    traces.set(request, trace);
-    tracing.within(trace, done);
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    traces.get(request)?.end(reply.statusCode);
-  });
+    const trace = this.#tracing.begin({ method, route, requestId: id, traceparent, operation: operations[route] });
+    this.#traces.set(request, trace);
+    this.#traces.set(request.log, trace);
+    return trace;
+  }
+
+  /** The trace of the request whose log it is. */
+  ofLog(log: object): RequestTrace | undefined {
+    return this.#traces.get(log);
+  }
+
+  /** Must be called before the routes are added. */
+  addTo(app: FastifyInstance): void {
+    app.addHook('onRequest', (request, reply, done) => {
+      const trace = this.of(request);
+      request.trace = trace;
+      // WHY too: of a caller that went away Fastify tells no end.
+      reply.raw.once('close', () => trace.end(reply.raw.headersSent ? reply.statusCode : undefined));
+      done();
+    });
+    app.addHook('onResponse', (request, reply, done) => {
+      request.trace?.end(reply.statusCode);
+      done();
+    });
+    app.addHook('onRoute', (route) => {
+      if (route.config?.access !== 'admin') return;
+      const { handler } = route;
+      const tracing = this.#tracing;
+      route.handler = function changing(request: FastifyRequest, reply: FastifyReply): unknown {
+        const change = (): unknown => handler.call(this, request, reply);
+        return request.trace === undefined ? change() : tracing.during(request.trace, change);
+      };
+    });
+  }
 }

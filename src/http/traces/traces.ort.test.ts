@@ -180,6 +180,21 @@ describe('traces', () => {
     expect([span?.parentSpanId, span?.isError]).toEqual(['', false]);
   });
 
+  it('tell of a request whose caller went away', async () => {
+    const url = await open();
+    const leaving = new AbortController();
+    const body = JSON.stringify({ model: 'base', prompt: [1], max_tokens: 120, ignore_eos: true, stream: true });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body, signal: leaving.signal });
+    await answer.body?.getReader().read();
+    leaving.abort();
+    const spans = await spansAtEnd();
+    const request = spans.find(({ name }) => name === 'POST /v1/completions');
+    const generation = spans.find(({ name }) => name === 'text_completion base');
+    expect(generation).toMatchObject({ parentSpanId: request?.spanId, isError: false });
+    expect(generation?.attributes['espalier.sequence.outcome']).toBe('cancelled');
+  });
+
   it('agree with the channel and the series over 300 plugs', async () => {
     const url = await open();
     // The adapter of the folder is read in the background; what is told of it before the count begins is in all three anyway.

@@ -46,6 +46,8 @@ export const jobRecordSchema = z.object({
   owner: z.string().nullable(),
   /** Who made it, for the history of the names. */
   actor: z.string(),
+  /** The span of the request that made it, as the header `traceparent` names it; null: it was not traced. */
+  trace: z.string().nullable().default(null),
   /** The process that trains, if one runs. */
   process: mark.nullable(),
 });

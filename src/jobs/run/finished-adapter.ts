@@ -2,7 +2,7 @@ import type { Cause } from '../../core/index.ts';
 import type { JobRecord } from '../records/job-record.ts';
 
 /** The adapter of a job whose training is over. */
-export interface FinishedAdapter extends Pick<JobRecord, 'fineTunedModel' | 'adapter' | 'rollout'> {
+export interface FinishedAdapter extends Pick<JobRecord, 'fineTunedModel' | 'adapter' | 'rollout' | 'trace'> {
   readonly path: string;
   readonly cause: Cause;
 }

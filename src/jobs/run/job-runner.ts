@@ -269,18 +269,18 @@ export class JobRunner implements AsyncDisposable {
 
   async #serve(job: JobRecord): Promise<void> {
     const { table, layout, serve } = this.#options;
-    const { id, fineTunedModel, adapter, rollout, actor } = job;
+    const { id, fineTunedModel, adapter, rollout, actor, trace } = job;
     const { adapter: path } = placesOf(layout, id);
-    const reason = `fine-tuning job ${id}`;
+    const cause = { actor, reason: `fine-tuning job ${id}` };
     try {
-      await serve({ fineTunedModel, adapter, rollout, path, cause: { actor, reason } });
+      await serve({ fineTunedModel, adapter, rollout, path, trace, cause });
     } catch (error) {
       // WHY: the next server brings it into service.
       if (this.#closing.signal.aborted) return;
       return await this.#fail(id, errorOf(error, null));
     }
     table.log(id, { message: `New fine-tuned model created: ${fineTunedModel}` });
-    await serveCheckpoints({ fineTunedModel, path, cause: { actor, reason }, serve }, (event) => table.log(id, event));
+    await serveCheckpoints({ fineTunedModel, path, trace, cause, serve }, (event) => table.log(id, event));
     if (this.#closing.signal.aborted) return;
     await this.#act(id, { kind: 'served' });
     table.log(id, { message: 'The job has successfully completed' });

@@ -5,7 +5,7 @@ import { checkpointNameOf, messageOf } from '../../core/index.ts';
 import type { NewEvent } from '../records/event-log.ts';
 import type { FinishedAdapter, ServeAdapter } from './finished-adapter.ts';
 
-export interface ServedCheckpoints extends Pick<FinishedAdapter, 'fineTunedModel' | 'path' | 'cause'> {
+export interface ServedCheckpoints extends Pick<FinishedAdapter, 'fineTunedModel' | 'path' | 'cause' | 'trace'> {
   readonly serve: ServeAdapter;
 }
 
@@ -16,7 +16,7 @@ export interface ServedCheckpoints extends Pick<FinishedAdapter, 'fineTunedModel
  * @param tell  is told of each, also of those that are refused: the job is none the worse for them
  */
 export async function serveCheckpoints(
-  { fineTunedModel, path, cause, serve }: ServedCheckpoints,
+  { fineTunedModel, path, cause, trace, serve }: ServedCheckpoints,
   tell: (event: NewEvent) => void,
 ): Promise<void> {
   for (const { step, path: folder } of (await listCheckpoints(checkpointsOf(path))).toReversed()) {
@@ -26,7 +26,8 @@ export async function serveCheckpoints(
     const name = checkpointNameOf(fineTunedModel, step);
     const reason = `${cause.reason ?? 'fine-tuning'}, checkpoint of step ${step}`;
     try {
-      await serve({ fineTunedModel: name, adapter: null, rollout: null, path: adapter, cause: { ...cause, reason } });
+      const finished = { fineTunedModel: name, adapter: null, rollout: null, path: adapter, trace };
+      await serve({ ...finished, cause: { ...cause, reason } });
       tell({ message: `New model of a checkpoint created: ${name}` });
     } catch (error) {
       tell({ level: 'warn', message: `The checkpoint of step ${step} cannot be asked: ${messageOf(error)}` });

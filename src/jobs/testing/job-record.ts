@@ -27,6 +27,7 @@ export function someJob(given: Partial<JobRecord> = {}): JobRecord {
     error: null,
     owner: null,
     actor: 'address 127.0.0.1',
+    trace: null,
     process: null,
     ...given,
   };

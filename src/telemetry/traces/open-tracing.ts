@@ -1,12 +1,13 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Link, Span, SpanContext, Tracer } from '@opentelemetry/api';
-import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { type AdapterEvent, EspalierError, onAdapterEvent, onJobEvent, type JobEvent } from '../../core/index.ts';
 import type { EndedSequence } from '../metrics/sources.ts';
 import { adapterSpan } from './adapter-span.ts';
+import { JobSpans } from './job-spans.ts';
 import type { PlannedSpan } from './planned-span.ts';
 import { type Operation, sequenceSpan } from './request-span.ts';
 import { RolloutLinks } from './rollout-links.ts';
-import { parseTraceParent } from './trace-parent.ts';
+import { parseTraceParent, type TraceParent } from './trace-parent.ts';
+import { TraceScope } from './trace-scope.ts';
 import { readTraceSettings, type TraceSettings } from './trace-settings.ts';
 import type { RequestTrace, TracedRequest, Tracing } from './tracing.ts';
 import { type LinkedSpan, VersionSpans } from './version-spans.ts';
@@ -55,23 +56,28 @@ async function loadPackages({ protocol }: TraceSettings): Promise<Packages> {
 class SpanOfRequest implements RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
+  readonly traceFlags: number;
   readonly operation: Operation | undefined;
   readonly span: Span;
   /** Unix time in milliseconds. */
   readonly began = Date.now();
-  readonly #isError: (status: number) => void;
+  readonly #end: (status: number | undefined) => void;
+  #isEnded = false;
 
-  constructor(span: Span, operation: Operation | undefined, end: (status: number) => void) {
-    const { traceId, spanId } = span.spanContext();
+  constructor(span: Span, operation: Operation | undefined, end: (status: number | undefined) => void) {
+    const { traceId, spanId, traceFlags } = span.spanContext();
     this.traceId = traceId;
     this.spanId = spanId;
+    this.traceFlags = traceFlags;
     this.operation = operation;
     this.span = span;
-    this.#isError = end;
+    this.#end = end;
   }
 
-  end(status: number): void {
-    this.#isError(status);
+  end(status: number | undefined): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#end(status);
     this.span.end();
   }
 }
@@ -80,8 +86,9 @@ class OpenTelemetryTracing implements Tracing {
   readonly #packages: Packages;
   readonly #provider: InstanceType<Packages['sdk']['BasicTracerProvider']>;
   readonly #tracer: Tracer;
-  readonly #storage = new AsyncLocalStorage<SpanOfRequest>();
-  readonly #events: Disposable;
+  readonly #scope = new TraceScope<TraceParent>();
+  readonly #events: readonly Disposable[];
+  readonly #jobs = new JobSpans();
   readonly #versions = new VersionSpans<SpanContext>();
   readonly #links = new RolloutLinks<SpanContext>();
 
@@ -95,7 +102,7 @@ class OpenTelemetryTracing implements Tracing {
       spanProcessors: [new sdk.BatchSpanProcessor(new exporter.OTLPTraceExporter())],
     });
     this.#tracer = this.#provider.getTracer(scope, version);
-    this.#events = onAdapterEvent((event) => this.#heard(event));
+    this.#events = [onAdapterEvent((event) => this.#heard(event)), onJobEvent((event) => this.#heardOfJob(event))];
   }
 
   begin({ method, route, requestId, traceparent, operation }: TracedRequest): RequestTrace {
@@ -109,6 +116,7 @@ class OpenTelemetryTracing implements Tracing {
     const options = { kind: api.SpanKind.SERVER, attributes };
     const span = this.#tracer.startSpan(`${method} ${route}`, options, context);
     return new SpanOfRequest(span, operation, (status) => {
+      if (status === undefined) return void span.setAttribute('error.type', 'client_gone');
       span.setAttribute('http.response.status_code', status);
       if (status < 500) return;
       span.setAttribute('error.type', String(status));
@@ -116,13 +124,8 @@ class OpenTelemetryTracing implements Tracing {
     });
   }
 
-  within(trace: RequestTrace, run: () => void): void {
-    if (trace instanceof SpanOfRequest) this.#storage.run(trace, run);
-    else run();
-  }
-
-  current(): RequestTrace | undefined {
-    return this.#storage.getStore();
+  during<T>(trace: TraceParent, work: () => T): T {
+    return this.#scope.run(trace, work);
   }
 
   ended(sequence: EndedSequence, baseName: string): void {
@@ -131,7 +134,7 @@ class OpenTelemetryTracing implements Tracing {
     const { operation = 'text_completion' } = origin;
     const planned = sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin });
     const links = sequence.adapters.flatMap((used) => this.#versions.behind(used, origin.began)).map(linkTo);
-    const span = this.#write(planned, { parent: origin.span, links });
+    const span = this.#write(planned, { parent: origin, links });
     for (const { version } of sequence.adapters) this.#links.answered(version, span.spanContext());
   }
 
@@ -139,16 +142,22 @@ class OpenTelemetryTracing implements Tracing {
   #heard(event: AdapterEvent): void {
     const requests = this.#links.take(event).map((context): Link => ({ context }));
     const links = [...requests, ...this.#versions.check(event).map(linkTo)];
-    const span = this.#write(adapterSpan(event), { parent: this.#storage.getStore()?.span, links });
+    const span = this.#write(adapterSpan(event), { parent: this.#scope.current, links });
     this.#versions.heard(event, span.spanContext());
+  }
+
+  #heardOfJob(event: JobEvent): void {
+    const planned = this.#jobs.heard(event);
+    if (planned === undefined || event.event !== 'status') return;
+    this.#write(planned, { parent: parseTraceParent(event.trace) });
   }
 
   #write(
     { name, start, end, attributes, errorType, children = [] }: PlannedSpan,
-    { parent, links = [] }: { readonly parent: Span | undefined; readonly links?: Link[] },
+    { parent, links = [] }: { readonly parent: TraceParent | undefined; readonly links?: Link[] },
   ): Span {
     const { api } = this.#packages;
-    const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpan(api.ROOT_CONTEXT, parent);
+    const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, parent);
     const own = Object.fromEntries(
       Object.entries(attributes).map(([key, value]) => [key, typeof value === 'object' ? [...value] : value]),
     );
@@ -157,14 +166,14 @@ class OpenTelemetryTracing implements Tracing {
       span.setAttribute('error.type', errorType);
       span.setStatus({ code: api.SpanStatusCode.ERROR });
     }
-    for (const child of children) this.#write(child, { parent: span });
+    for (const child of children) this.#write(child, { parent: span.spanContext() });
     span.end(end);
     return span;
   }
 
   /** Sends what was not sent yet. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#events[Symbol.dispose]();
+    for (const listening of this.#events) listening[Symbol.dispose]();
     // WHY no error: a collector that is gone must not keep a server from ending.
     await this.#provider.shutdown().catch(() => undefined);
   }

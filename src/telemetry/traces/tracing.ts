@@ -1,13 +1,15 @@
 import type { EndedSequence } from '../metrics/sources.ts';
 import type { Operation } from './request-span.ts';
+import type { TraceParent } from './trace-parent.ts';
 
 /** A request of HTTP that is traced, from its head to the end of its answer. */
-export interface RequestTrace {
-  /** For logs: 32 and 16 hexadecimal digits. */
-  readonly traceId: string;
-  readonly spanId: string;
+export interface RequestTrace extends TraceParent {
   readonly operation: Operation | undefined;
-  end(status: number): void;
+  /**
+   * The answer has ended. Only the first call counts.
+   * @param status  undefined: the caller went away before there was one
+   */
+  end(status: number | undefined): void;
 }
 
 export interface TracedRequest {
@@ -19,12 +21,14 @@ export interface TracedRequest {
   readonly operation: Operation | undefined;
 }
 
-/** Writes spans of requests, of sequences, and of what happens to adapters. */
+/** Writes spans of requests, of sequences, of what happens to adapters, and of jobs. */
 export interface Tracing extends AsyncDisposable {
   begin(request: TracedRequest): RequestTrace;
-  /** Calls `run`; `current` is the trace within it and in what it begins. */
-  within(trace: RequestTrace, run: () => void): void;
-  current(): RequestTrace | undefined;
-  /** @param origin  the trace that `current` was when the sequence began */
+  /**
+   * Does what changes adapters: what the channel tells of them until it has ended belongs to the trace.
+   * @param work  has ended when it returns, or when the promise that it returns is settled
+   */
+  during<T>(trace: TraceParent, work: () => T): T;
+  /** Writes the span of a sequence whose `origin` is a request's trace; without one it writes none. */
   ended(sequence: EndedSequence, baseName: string): void;
 }
