@@ -60,9 +60,12 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
  * Whether GroupQueryAttention applies the rotary embedding itself. It needs a head size that is a multiple of 16, takes only one
  * table, and cannot normalize after it. Otherwise the graph applies the rotary embedding before the attention, with positions that the caller gives.
  */
-function turnsInside(rope: RopeConfig, { queryKeyNorm }: AttentionLayer, { config, maxLength }: CacheInputs): boolean {
-  if (queryKeyNorm?.turned) return false;
-  return cachedHeadDim(config) % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
+function turnsInside(
+  rope: RopeConfig,
+  { layer, shared, inputs: { maxLength } }: Pick<CachedLayer<OwnHeads>, 'layer' | 'shared' | 'inputs'>,
+): boolean {
+  if (layer.queryKeyNorm?.turned) return false;
+  return shared.cachedDim % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
 }
 
 interface Shared {
@@ -129,7 +132,7 @@ function turned(builder: GraphBuilder, { layer, shared, inputs, heads, ...cached
   const tape = builder.tape(layer.path);
   const { rope, queryKeyNorm: norms, valueNorm } = layer;
   const { heads: count, kvHeads, headDim, valueDim = headDim } = inputs.config;
-  const rotation = rope && !turnsInside(rope, layer, inputs) ? shared.rotation(rope) : undefined;
+  const rotation = rope && !turnsInside(rope, { layer, shared, inputs }) ? shared.rotation(rope) : undefined;
   const widen = (x: Value, num: number, dim = headDim): Value =>
     widened(tape, x, { ...shared, headDim: dim, heads: num });
   const single = norms?.over === 'head' ? norms : undefined;
@@ -200,10 +203,10 @@ function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer<Heads> 
   return attended;
 }
 
-function tablesOf({ layer, shared, inputs }: CachedLayer<Heads>): Value[] {
-  const { rope } = layer;
-  if (rope === undefined || !turnsInside(rope, layer, inputs)) return [];
-  const { cos, sin } = shared.tables(rope);
+function tablesOf(cached: CachedLayer<Heads>): Value[] {
+  const { rope } = cached.layer;
+  if (rope === undefined || !turnsInside(rope, cached)) return [];
+  const { cos, sin } = cached.shared.tables(rope);
   return [cos, sin];
 }
 
@@ -221,14 +224,14 @@ function sinksOf(builder: GraphBuilder, { layer, inputs, ...cached }: CachedLaye
 
 type GroupQueryAttributes = Readonly<Record<string, ReturnType<typeof float> | number>>;
 
-function attributesOf({ layer, inputs, kvHeads }: CachedLayer<Heads>): GroupQueryAttributes {
-  const { rope, scale, softcap, window } = layer;
+function attributesOf(cached: CachedLayer<Heads>): GroupQueryAttributes {
+  const { rope, scale, softcap, window } = cached.layer;
   return {
-    num_heads: inputs.config.heads,
-    kv_num_heads: kvHeads,
+    num_heads: cached.inputs.config.heads,
+    kv_num_heads: cached.kvHeads,
     scale: float(scale),
     ...(softcap !== undefined && { softcap: float(softcap) }),
     ...(window !== undefined && { local_window_size: window }),
-    ...(rope && turnsInside(rope, layer, inputs) && { do_rotary: 1, rotary_interleaved: rope.interleaved ? 1 : 0 }),
+    ...(rope && turnsInside(rope, cached) && { do_rotary: 1, rotary_interleaved: rope.interleaved ? 1 : 0 }),
   };
 }

@@ -107,6 +107,19 @@ describe('the families of decoders', () => {
   });
 });
 
+describe('networks with a text part', () => {
+  it.each(['gemma3', 'gemma4', 'mistral3', 'qwen3_5'])(
+    '%s: the whole network says whether the head is tied',
+    (type) => {
+      const tied = (whole: boolean, text: boolean): boolean => {
+        const json = { model_type: type, tie_word_embeddings: whole, text_config: { tie_word_embeddings: text } };
+        return parse(json).head.weight !== undefined;
+      };
+      expect([tied(true, false), tied(false, true)]).toEqual([true, false]);
+    },
+  );
+});
+
 const windowsOf = (json: Record<string, unknown>): (number | undefined)[] =>
   parse({ num_hidden_layers: 4, ...json }).blocks.map(({ attention }) => attention?.window);
 

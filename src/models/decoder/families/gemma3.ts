@@ -10,6 +10,7 @@ import { gemmaFields, gemmaSizes, gemmaTraits } from './gemma.ts';
 import { layerTypes, type LayerType } from './layer-types.ts';
 import { llamaLike } from './llama-like.ts';
 import { ropeOf, ropeParameters, type RopeContext } from './read-rope.ts';
+import { textPart } from './text-part.ts';
 
 const own = z.looseObject({
   ...gemmaFields,
@@ -39,15 +40,12 @@ export const gemma3Multimodal: DecoderFamily = {
   modelType: 'gemma3',
   architecture: 'Gemma3ForConditionalGeneration',
   parse(json, path) {
-    const { text_config: text } = parseWith(multimodal, json, path);
-    return parseGemma3(text ?? {}, { path, family: 'gemma3', root: 'model.language_model' });
+    return parseGemma3(textPart(json, path, true), { path, family: 'gemma3', root: 'model.language_model' });
   },
   rename: (name) =>
     name.replace(/^language_model\.model\./, 'model.language_model.').replace(/^language_model\.lm_head/, 'lm_head'),
   isForeign: (name) => /^(model\.)?(vision_tower|multi_modal_projector)\./.test(name),
 };
-
-const multimodal = z.looseObject({ text_config: z.looseObject({}).nullish() });
 
 interface Place {
   readonly path: string;

@@ -14,6 +14,7 @@ import { nullable, optional, positiveInteger, sizesSchema, type Sizes } from './
 import { layerTypes, type LayerType } from './layer-types.ts';
 import { llamaLike } from './llama-like.ts';
 import { ropeOf, ropeParameters, type RopeContext, type RopeParameters } from './read-rope.ts';
+import { textPart } from './text-part.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -65,15 +66,12 @@ export const gemma4: DecoderFamily = {
   parse: (json, path) => parseGemma4(json, { path, family: 'gemma4_text', root: 'model' }),
 };
 
-const multimodal = z.looseObject({ text_config: z.looseObject({}).nullish() });
-
 /** The network for texts, images and sound. Espalier uses its text part. */
 export const gemma4Multimodal: DecoderFamily = {
   modelType: 'gemma4',
   architecture: 'Gemma4ForConditionalGeneration',
   parse(json, path) {
-    const { text_config: text } = parseWith(multimodal, json, path);
-    return parseGemma4(text ?? {}, { path, family: 'gemma4', root: 'model.language_model' });
+    return parseGemma4(textPart(json, path, true), { path, family: 'gemma4', root: 'model.language_model' });
   },
   rename: (name) =>
     name.replace(/^language_model\.model\./, 'model.language_model.').replace(/^language_model\.lm_head/, 'lm_head'),

@@ -6,10 +6,10 @@ import type { DecoderFamily } from './decoder-family.ts';
 import { parseLlamaFamily } from './llama-family.ts';
 import { ministral3Settings } from './ministral3.ts';
 import { mistralSettings } from './mistral.ts';
+import { textPart } from './text-part.ts';
 
 const multimodal = z.looseObject({
   text_config: z.looseObject({ model_type: z.string().nullish() }),
-  tie_word_embeddings: z.boolean().nullish(),
 });
 
 /** Mistral Small 3.1 and later, Ministral 3: the network for images and text. Espalier uses its text part. */
@@ -17,10 +17,9 @@ export const mistral3: DecoderFamily = {
   modelType: 'mistral3',
   architecture: 'Mistral3ForConditionalGeneration',
   parse(json, path) {
-    const { text_config: text, tie_word_embeddings: tied } = parseWith(multimodal, json, path);
+    const { text_config: text } = parseWith(multimodal, json, path);
     const place = { path, family: 'mistral3', root: 'model.language_model' };
-    // The whole network says whether the head is tied, not its text part.
-    const fields = { ...text, tie_word_embeddings: tied ?? true };
+    const fields = textPart(json, path, true);
     switch (text.model_type ?? 'mistral') {
       case 'mistral':
         return parseLlamaFamily(mistralSettings, fields, place);

@@ -4,7 +4,6 @@ import { EspalierError } from '../../../core/index.ts';
 import type { Activation } from '../../graph/activation.ts';
 import type { FeedForward } from '../../graph/mixture.ts';
 import type { GatedDeltaLayer } from '../../graph/recurrent/gated-delta.ts';
-import { parseWith } from '../../parse-with.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import type { Features } from './features.ts';
 import { optional, positiveInteger, type SizeDefaults, type Sizes } from './fields.ts';
@@ -12,6 +11,7 @@ import { typesOfLayers } from './layer-types.ts';
 import { parseLlamaFamily, type LlamaFamily } from './llama-family.ts';
 import type { LlamaLike } from './llama-like.ts';
 import { gatedMlp, mixtureOf, mixtureSizes, type MixtureSizes } from './mixtures.ts';
+import { textPart } from './text-part.ts';
 
 const layerNumber = z.number().int().nonnegative();
 
@@ -177,21 +177,14 @@ function textFamily(generation: Generation): DecoderFamily {
   };
 }
 
-const multimodal = z.looseObject({
-  text_config: z.looseObject({ tie_word_embeddings: z.boolean().nullish() }).nullish(),
-  tie_word_embeddings: z.boolean().nullish(),
-});
-
 /** The network for images and text around a text network. Espalier uses the text part. */
 function multimodalFamily(text: Generation, modelType: string): DecoderFamily {
   return {
     modelType,
     architecture: text.architecture.replace('ForCausalLM', 'ForConditionalGeneration'),
     parse(json, path) {
-      const { text_config: own = {}, tie_word_embeddings: tied } = parseWith(multimodal, json, path);
-      // The whole network says whether the head is tied.
-      const fields = { ...own, tie_word_embeddings: tied ?? own?.tie_word_embeddings };
-      return parseLlamaFamily(settings(text), fields, { path, family: modelType, root: 'model.language_model' });
+      const place = { path, family: modelType, root: 'model.language_model' };
+      return parseLlamaFamily(settings(text), textPart(json, path), place);
     },
     isForeign: (name) => isSpeculative(name) || /^(model\.)?visual\./.test(name),
   };
