@@ -4,7 +4,7 @@ import { EspalierError, messageOf } from '../../core/index.ts';
 import { maxManifestBytes } from '../manifest/read-manifest.ts';
 import type { FleetSource, OpenedPath, OpenOptions, SourceState } from './fleet-source.ts';
 import { type SourceAddress, withoutSecrets } from './parse-source.ts';
-import { type GitAnswer, type GitOptions, lastLine, runGit } from './run-git.ts';
+import { type GitAnswer, type GitOptions, reasonOf, runGit } from './run-git.ts';
 import { verifyCommit } from './verify-commit.ts';
 
 export interface GitSourceOptions {
@@ -41,7 +41,7 @@ export class GitSource implements FleetSource {
       const protocol = address.scheme;
       const words = ['fetch', '--depth=1', '--no-tags', '--force', '--quiet', '--no-write-fetch-head'];
       const fetched = await this.#git([...words, '--', address.url, `+${name}:${seen}`], { signal, protocol });
-      if (fetched.code !== 0) throw new Error(lastLine(fetched.stderr).replaceAll(address.url, this.description));
+      if (fetched.code !== 0) throw new Error(reasonOf(fetched.stderr).replaceAll(address.url, this.description));
       return await this.#describe(signal);
     } catch (error) {
       signal.throwIfAborted();
@@ -60,7 +60,7 @@ export class GitSource implements FleetSource {
     if (await isRepository(cache)) return;
     await mkdir(cache, { recursive: true, mode: 0o700 });
     const made = await this.#git(['init', '--bare', '--quiet', '--template=', cache], { signal });
-    if (made.code !== 0) throw new Error(lastLine(made.stderr));
+    if (made.code !== 0) throw new Error(reasonOf(made.stderr));
   }
 
   async #describe(signal: AbortSignal): Promise<SourceState> {
@@ -68,7 +68,7 @@ export class GitSource implements FleetSource {
       signal,
     });
     const [commit = '', author = '', seconds = '', subject = ''] = shown.stdout.trimEnd().split('\0');
-    if (shown.code !== 0 || !/^[\da-f]{40,64}$/.test(commit)) throw new Error(lastLine(shown.stderr));
+    if (shown.code !== 0 || !/^[\da-f]{40,64}$/.test(commit)) throw new Error(reasonOf(shown.stderr));
     return { commit, author: plainText(author), subject: plainText(subject), time: Number(seconds) * 1000 };
   }
 
@@ -106,7 +106,7 @@ export class GitSource implements FleetSource {
       };
       const words = [`--work-tree=${tree}`, 'checkout', '--quiet', '--force', state.commit, '--', place];
       const taken = await this.#git(words, { signal, env });
-      if (taken.code !== 0) throw new Error(lastLine(taken.stderr));
+      if (taken.code !== 0) throw new Error(reasonOf(taken.stderr));
       const real = await realpath(join(tree, place));
       if (!real.startsWith((await realpath(tree)) + sep)) throw new Error(`${path} leads out of the repository`);
       return { path: real, [Symbol.asyncDispose]: remove };

@@ -93,8 +93,17 @@ function environment(): Record<string, string> {
   };
 }
 
-/** The last line of what git has said, for a message. */
-export function lastLine(text: string): string {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return (lines.at(-1) ?? 'git gave no reason').replaceAll(/\p{Cc}/gu, ' ').slice(0, 300);
+/**
+ * The line of what git has said that says why, for a message. Behind an empty line git gives advice. What ssh says stands before git's own
+ * line, that it could not read from the other side.
+ */
+export function reasonOf(text: string): string {
+  const [said = ''] = text.trim().split(/\r?\n\s*\n/);
+  const lines = said.split('\n').filter((line) => /\w/.test(line));
+  const without = lines.filter((line) => !line.startsWith('fatal: Could not read from remote repository'));
+  const reason = without.at(-1) ?? lines.at(-1) ?? 'git gave no reason';
+  return reason
+    .trim()
+    .replaceAll(/\p{Cc}/gu, ' ')
+    .slice(0, 300);
 }

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import { type GitAnswer, lastLine } from './run-git.ts';
+import { type GitAnswer, reasonOf } from './run-git.ts';
 
 export interface VerifyOptions {
   /** A file of allowed signers, in the form of `ssh-keygen`. */
@@ -39,6 +39,6 @@ export async function verifyCommit(commit: string, { signers, git }: VerifyOptio
   throw refuse(
     /No principal matched|with \S+ key/.test(said)
       ? 'the key that signed it is not in the list of signers'
-      : lastLine(said),
+      : reasonOf(said),
   );
 }
