@@ -131,6 +131,11 @@ describe('windows', () => {
     ['nowhere in Mistral when null says so', { model_type: 'mistral', sliding_window: null }, nowhere],
     ['nowhere in Qwen2 unless it is turned on', { model_type: 'qwen2', max_window_layers: 0 }, nowhere],
     [
+      'nowhere in a Qwen2-MoE as transformers writes it',
+      { model_type: 'qwen2_moe', use_sliding_window: false, sliding_window: 0 },
+      nowhere,
+    ],
+    [
       'in the later layers of Qwen2',
       { model_type: 'qwen2', use_sliding_window: true, sliding_window: 8, max_window_layers: 3 },
       [undefined, undefined, undefined, 8],

@@ -22,6 +22,15 @@ export function nullable<T extends z.ZodType>(
   return schema.nullish().transform((value) => (value === undefined ? fallback : (value ?? undefined)));
 }
 
+/**
+ * The length of a sliding window where another field says whether there is one: transformers writes 0 for Qwen2-MoE where there is none.
+ * null and 0 become undefined.
+ */
+export function switchedWindow(fallback: number): z.ZodType<number | undefined> {
+  const length = z.number().int().nonnegative();
+  return nullable(length, fallback).transform((value) => (value === 0 ? undefined : value));
+}
+
 /** The family's defaults of the sizes. */
 export interface SizeDefaults {
   readonly vocab_size: number;

@@ -7,7 +7,7 @@ import { parseWith } from '../../parse-with.ts';
 import type { DecoderConfig } from '../decoder-config.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
-import { nullable, optional, positiveInteger, sizesSchema, type SizeDefaults } from './fields.ts';
+import { optional, positiveInteger, sizesSchema, switchedWindow, type SizeDefaults } from './fields.ts';
 import { layerTypes } from './layer-types.ts';
 import { llamaLike, type LlamaLike } from './llama-like.ts';
 import { gatedMlp, mixtureFields, mixtureOf, mixtureSizes, type MixtureSizes } from './mixtures.ts';
@@ -20,7 +20,7 @@ const own = z.looseObject({
   attention_bias: optional(z.boolean(), false),
   qkv_bias: optional(z.boolean(), true),
   use_sliding_window: optional(z.boolean(), false),
-  sliding_window: nullable(positiveInteger, 4096),
+  sliding_window: switchedWindow(4096),
   max_window_layers: optional(layerNumber, 28),
   layer_types: z.array(z.string()).nullish(),
   decoder_sparse_step: optional(z.number().int(), 1),

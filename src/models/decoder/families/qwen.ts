@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseWith } from '../../parse-with.ts';
 import type { DecoderConfig } from '../decoder-config.ts';
 import { Features } from './features.ts';
-import { nullable, optional, positiveInteger, sizesSchema, type SizeDefaults } from './fields.ts';
+import { optional, sizesSchema, switchedWindow, type SizeDefaults } from './fields.ts';
 import { layerTypes } from './layer-types.ts';
 import { llamaLike, type LlamaLike } from './llama-like.ts';
 import { readRope, ropeFields } from './read-rope.ts';
@@ -12,7 +12,7 @@ const own = z.looseObject({
   hidden_act: optional(z.string(), 'silu'),
   attention_bias: optional(z.boolean(), false),
   use_sliding_window: optional(z.boolean(), false),
-  sliding_window: nullable(positiveInteger, 4096),
+  sliding_window: switchedWindow(4096),
   max_window_layers: optional(z.number().int().nonnegative(), 28),
   layer_types: z.array(z.string()).nullish(),
 });
