@@ -1,6 +1,6 @@
 import { withWrittenNumbers } from '../core/index.ts';
 import type { Caller } from './caller.ts';
-import { chatPromptOf } from './chat-prompt.ts';
+import { chatPromptOf, newestPromptOf } from './chat-prompt.ts';
 import { chatReadingOf } from './chat-reading.ts';
 import { type ChatRequest, offeredTools } from './chat-request.ts';
 import type { AnswerPlan } from './start-answer.ts';
@@ -12,7 +12,10 @@ export function chatPlan(chat: ChatRequest, caller?: Caller): AnswerPlan {
     caller,
     drawing: chat.drawing,
     constraint: chat.constraint,
-    prompts: async (context) => [{ tokens: await chatPromptOf(prompt, context) }],
+    prompts: async (context) => {
+      const tokens = chat.leavesOldTurns === true ? newestPromptOf(prompt, context) : chatPromptOf(prompt, context);
+      return [{ tokens: await tokens }];
+    },
     reading: (context, prompts) => chatReadingOf(chat, context, prompts),
     length: chat.length,
     continuesPrompt: false,

@@ -3,6 +3,7 @@ import { fitToTemplate, FieldProblem, toolsInWords } from '../chat/index.ts';
 import type { ChatMessage } from '../tokenizer/index.ts';
 import type { ServingContext } from '../service/index.ts';
 import type { ChatRequest } from './chat-request.ts';
+import { firstThatFits, shorterConversations } from './newest-turns.ts';
 import { checkTextLength } from './prompt-text.ts';
 
 /** The parts of a request of which its prompt is made. */
@@ -40,6 +41,42 @@ export async function chatPromptOf(
   }
   const options = { addGenerationPrompt, tools: fitted.tools, documents, variables };
   return context.tokenizer.encodeChatInSlices(fitted.messages, options);
+}
+
+/**
+ * The tokens of a conversation without as many of its oldest turns as it takes, so that the answer that is asked for fits beside them.
+ * Nothing is left away where everything fits, nor where the last turn alone does not.
+ *
+ * @throws EspalierError the errors of `chatPromptOf`
+ */
+export async function newestPromptOf(
+  chat: ChatPrompt & Pick<ChatRequest, 'length'>,
+  context: Parameters<typeof chatPromptOf>[1],
+): Promise<number[]> {
+  const { paramOf = joined } = chat;
+  const room = context.maxLength - Math.max(1, chat.length.asked ?? 1);
+  const found = await firstThatFits(shorterConversations(chat.messages), async (shorter) => {
+    const { messages, places } = shorter();
+    if (messages.length > context.maxLength) return undefined;
+    const paramOfLeft: typeof paramOf = ([first, index, ...rest]) => {
+      const place = typeof index === 'number' ? (places[index] ?? index) : index;
+      return paramOf([first ?? '', ...(place === undefined ? [] : [place]), ...rest]);
+    };
+    try {
+      const tokens = await chatPromptOf({ ...chat, messages, paramOf: paramOfLeft }, context);
+      return tokens.length <= room ? tokens : undefined;
+    } catch (error) {
+      if (isOverlong(error, chat)) return undefined;
+      throw error;
+    }
+  });
+  return found ?? chatPromptOf(chat, context);
+}
+
+/** Whether messages are too long to be rendered at all. */
+function isOverlong(error: unknown, { paramOf = joined }: ChatPrompt): boolean {
+  if (!(error instanceof EspalierError)) return false;
+  return error.code === 'TEXT_TOO_LONG' && error.details['param'] === paramOf(['messages']);
 }
 
 /** The forms of calls that `toolsInWords` tells. A model that was named to have another one is told nothing else. */

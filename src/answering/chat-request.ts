@@ -38,6 +38,8 @@ export interface ChatRequest extends AskedModel {
   readonly constraint?: AskedForm | undefined;
   readonly drawing: Drawing;
   readonly length: LengthLimit;
+  /** Whether the oldest turns are left away where the context cannot hold them. Default: such a conversation is refused. */
+  readonly leavesOldTurns?: boolean;
   readonly isStreamed: boolean;
   /**
    * Names a place of this request in errors, as the client calls it.

@@ -33,6 +33,7 @@ export function chatRequestOf(body: ResponseBody, { messages, paramOf }: Convers
     drawing: drawingOf({ ...body, n: 1 }, topLogprobsOf(body)),
     // WHY the rest of the context: OpenAI's API has no default limit here.
     length: { param: 'max_output_tokens', asked: body.max_output_tokens, byDefault: Infinity },
+    leavesOldTurns: body.truncation === 'auto',
     isStreamed: body.stream === true,
     paramOf,
   };

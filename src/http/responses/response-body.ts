@@ -57,7 +57,7 @@ export const responseSchema = z.looseObject({
       generate_summary: summary.nullish(),
     })
     .nullish(),
-  truncation: z.literal('disabled').nullish(),
+  truncation: z.enum(['auto', 'disabled']).nullish(),
   include: z.array(z.enum(includable)).max(16).nullish(),
   top_logprobs: z.number().int().min(0).max(20).nullish(),
   metadata: metadata.nullish(),

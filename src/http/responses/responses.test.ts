@@ -309,7 +309,7 @@ describe('what is not there is refused by name', () => {
     [{ prompt: { id: 'p' } }, 'prompt', 'instructions and input'],
     [{ context_management: [{ type: 'compaction' }] }, 'context_management', 'no conversation is made shorter'],
     [{ moderation: { model: 'm' } }, 'moderation', 'check them yourself'],
-    [{ truncation: 'auto' }, 'truncation', 'disabled'],
+    [{ truncation: 'last' }, 'truncation', 'disabled'],
     [{ include: ['file_search_call.results'] }, 'include.0', '"message.output_text.logprobs" or'],
     [{ tools: [{ type: 'web_search' }] }, 'tools.0.type', 'got "web_search"; no other tools are run here'],
     [{ tools: [tool, tool] }, 'tools.1.name', 'there is another tool "f"'],
