@@ -19,5 +19,6 @@ export { dequantizeAgain, hasIntegerWeights } from './passes/dequantize-again.ts
 export { dropExpands } from './passes/drop-expands.ts';
 export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
 export { gradientPasses } from './passes/index.ts';
+export { transposeBytes } from './passes/transpose-bytes.ts';
 export { recompute, recomputedKey } from './recompute.ts';
 export { standardRules } from './rules/index.ts';

@@ -14,6 +14,7 @@ import { differentiate } from './differentiate.ts';
 import type { FrozenHead } from './frozen-head.ts';
 import { dequantizeAgain } from './passes/dequantize-again.ts';
 import { gradientPasses } from './passes/index.ts';
+import { transposeBytes } from './passes/transpose-bytes.ts';
 
 /**
  * The body of a Scan over chunks: the last product, the loss of each row, and with gradients that of the product's input.
@@ -61,7 +62,7 @@ export function lossBody(
     outputs.push(gradient);
   }
   for (const output of outputs) graph.addOutput(output);
-  runPasses(own, [dequantizeAgain, ...gradientPasses, removeDeadCode]);
+  runPasses(own, [dequantizeAgain, transposeBytes, ...gradientPasses, removeDeadCode]);
   return moved(own, model, { origins, rows: [hidden, labels] });
 }
 

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
+import { gradientKey } from '../../autodiff/index.ts';
+import { decodeModel, inferShapes } from '../../ir/index.ts';
 import { createRandomBase, openBaseModel } from '../../models/index.ts';
 import { tinyConfig } from '../../models/testing/fixtures.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
@@ -10,8 +12,10 @@ import { quantizeBase } from '../../quantize/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { openBatches } from '../data/open-batches.ts';
+import { batchDims } from '../memory/batch-dims.ts';
+import { graphMemory } from '../memory/graph-memory.ts';
 import { adapterTrainable } from './adapter-trainable.ts';
-import { createLossGraph } from './loss-graph.ts';
+import { createLossGraph, type LossGraph } from './loss-graph.ts';
 import { LossSession } from './loss-session.ts';
 import { ParameterArena } from './parameter-arena.ts';
 
@@ -40,21 +44,31 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The gradients of one pass, and its loss as the last number. */
-async function passOf(name: 'int8' | 'blocks', { recompute }: { readonly recompute: boolean }): Promise<Float32Array> {
+interface Built {
+  readonly graph: LossGraph;
+  readonly micro: MicroBatch;
+}
+
+async function build(name: 'int8' | 'blocks', { recompute }: { readonly recompute: boolean }): Promise<Built> {
   const base = await openBaseModel(join(folder, name));
   const config = resolveConfig({ flags: { base: base.dir, data: join(folder, 'rows.jsonl'), output: '-', rank: 4 } });
   const trainable = await adapterTrainable(base, config);
   const { objective, data } = await openBatches(base, config, { maxLength: 16 });
   const graph = await createLossGraph(base, { trainable, objective, maxLength: 16, gradients: true, recompute });
+  let micro: MicroBatch | undefined;
+  for await (const batch of data.batches(2)) micro ??= batch;
+  if (micro === undefined) throw new Error('there are two rows');
+  return { graph, micro };
+}
+
+/** The gradients of one pass, and its loss as the last number. */
+async function passOf(name: 'int8' | 'blocks', options: { readonly recompute: boolean }): Promise<Float32Array> {
+  const { graph, micro } = await build(name, options);
   using parameters = new ParameterArena(graph.parameters);
   using gradients = new ParameterArena(graph.parameters);
   const random = createRandom(5, 'parameters');
   for (let i = 0; i < parameters.flat.length; i++) parameters.flat[i] = 0.05 * random.normal();
   using session = await LossSession.open(graph, { environment, parameters, gradients });
-  let micro: MicroBatch | undefined;
-  for await (const batch of data.batches(2)) micro ??= batch;
-  if (micro === undefined) throw new Error('there are two rows');
   const { lossSum } = await session.run(micro);
   const result = new Float32Array(gradients.flat.length + 1);
   result.set(gradients.flat);
@@ -66,5 +80,21 @@ describe('weights of integers', () => {
   it.each(['int8', 'blocks'] as const)('of %s have the same bits when layers are computed again', async (name) => {
     const once = await passOf(name, { recompute: false });
     expect(await passOf(name, { recompute: true })).toEqual(once);
+  });
+
+  it('of int8 are read transposed by the forward pass, in layers that are still found and computed again', async () => {
+    const { graph, micro } = await build('int8', { recompute: true });
+    const model = decodeModel(graph.bytes);
+    const { nodes } = model.graph;
+    const weights = nodes.filter(({ opType, metadata }) => opType === 'DequantizeLinear' && !metadata.has(gradientKey));
+    expect(weights.length).toBeGreaterThan(7 * wide.layers);
+    expect(weights.every(({ inputs: [bytes] }) => bytes?.producer?.opType === 'Transpose')).toBe(true);
+    const memoryOf = ({ graph: of }: Built): number => {
+      const decoded = decodeModel(of.bytes);
+      inferShapes(decoded);
+      return graphMemory(decoded, { dims: batchDims(decoded, micro), tokens: 24, packs: false }).activations;
+    };
+    const kept = memoryOf(await build('int8', { recompute: false }));
+    expect(memoryOf({ graph, micro }) / kept).toBeLessThan(0.9);
   });
 });

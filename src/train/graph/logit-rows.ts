@@ -3,16 +3,22 @@ import type { Model } from '../../ir/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 
-/** Bytes of logits that may be in memory at once. WHY not fewer: products of few rows are slower, and read the whole head each time. */
-const logitBytes = 16 * 2 ** 20;
+/**
+ * Bytes of logits that may be in memory at once. WHY not fewer: each chunk reads the whole head, and makes floats of a quantized one. The
+ * smaller number is for trainings that spend time to save memory.
+ */
+const logitBytes = { plain: 32 * 2 ** 20, recompute: 16 * 2 ** 20 } as const;
 const fewestRows = 128;
 /** Smaller vocabularies have logits that are no larger than what a layer computes. */
 const largeVocabulary = 8192;
 
 /** How many targets have their logits in memory at once, unless the settings say it: 0 for all of them. */
-export function logitRowsOf({ vocabSize }: { readonly vocabSize: number }): number {
+export function logitRowsOf(
+  { vocabSize }: { readonly vocabSize: number },
+  { recompute = false }: { readonly recompute?: boolean } = {},
+): number {
   if (vocabSize < largeVocabulary) return 0;
-  return Math.max(fewestRows, Math.floor(logitBytes / (4 * vocabSize)));
+  return Math.max(fewestRows, Math.floor(logitBytes[recompute ? 'recompute' : 'plain'] / (4 * vocabSize)));
 }
 
 /**

@@ -1,5 +1,12 @@
 import { breathe, EspalierError, option } from '../../core/index.ts';
-import { dequantizeAgain, differentiate, gradientPasses, hasIntegerWeights, recompute } from '../../autodiff/index.ts';
+import {
+  dequantizeAgain,
+  differentiate,
+  gradientPasses,
+  hasIntegerWeights,
+  recompute,
+  transposeBytes,
+} from '../../autodiff/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
@@ -52,7 +59,9 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   assertWhole(base, whole, parameters);
   // WHY here too: the loss of an evaluation must equal that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
-  takeLossInChunks(model, { gradients, rows: options.logitRows ?? logitRowsOf(base.config) });
+  takeLossInChunks(model, { gradients, rows: options.logitRows ?? logitRowsOf(base.config, options) });
+  // WHY: an evaluation rounds as the training does.
+  if (!gradients) runPasses(model, [transposeBytes]);
   const gradientOf = gradients ? addGradients(model, parameters, options) : new Map<string, string>();
   await breathe();
   const isUnpacked = hasIntegerWeights(graph);
@@ -80,7 +89,7 @@ export function addGradients(
   const { graph } = model;
   const totals = new Map<Value, Value>();
   const gradients = differentiate(model, { loss: lossOf(graph), parameters, totals });
-  runPasses(model, [dequantizeAgain]);
+  runPasses(model, [dequantizeAgain, transposeBytes]);
   if (options.recompute === true) recompute(model, { totals, parameters: gradients });
   const names = new Map<string, string>();
   for (const parameter of parameters) {

@@ -1,5 +1,5 @@
 import { breathe } from '../../core/index.ts';
-import { gradientPasses, hasIntegerWeights } from '../../autodiff/index.ts';
+import { gradientPasses, hasIntegerWeights, transposeBytes } from '../../autodiff/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
@@ -56,7 +56,7 @@ export interface JointGraphOptions {
 export async function createJointGraph(
   base: BaseModel,
   trainings: readonly LaneInputs[],
-  { objective, gradients, recompute = false, logitRows = logitRowsOf(base.config) }: JointGraphOptions,
+  { objective, gradients, recompute = false, logitRows }: JointGraphOptions,
 ): Promise<JointGraph> {
   const maxLength = Math.max(...trainings.map((training) => training.maxLength));
   const model = buildObjective(base, objective, { full: false, given: new Set(), maxLength });
@@ -74,7 +74,8 @@ export async function createJointGraph(
   const added = graph.inputs.filter((input) => !data.has(input));
   const values = trainings.map((_, lane) => added.filter(({ name }) => isParameter(name, lane)));
   runPasses(model, [exactProducts, exactDequantization]);
-  takeLossInChunks(model, { gradients, rows: logitRows });
+  takeLossInChunks(model, { gradients, rows: logitRows ?? logitRowsOf(base.config, { recompute }) });
+  if (!gradients) runPasses(model, [transposeBytes]);
   const outputs = gradients ? addGradients(model, values.flat(), { recompute }) : new Map<string, string>();
   await breathe();
   const isUnpacked = hasIntegerWeights(graph);
