@@ -11,9 +11,9 @@ import {
   type TrainEvent,
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
-import { EventQueue } from './event-queue.ts';
 import { count, provider, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
+import { withEvents } from './with-events.ts';
 
 /** An event of one of several trainings. */
 export type RunEvent = TrainEvent & { readonly run: string };
@@ -47,41 +47,18 @@ export interface ManyTrainings extends Promise<readonly RunEnd[]> {
  *   that cannot begin, before any begins; the signal's reason if it is aborted before
  */
 export function trainMany(options: RunsOptions, run: TrainManyRunOptions = {}): ManyTrainings {
-  const leftOut = (count: number): RunEvent => {
-    const message = `${count} events before this one were left out, because they were not read in time.`;
-    return { kind: 'warned', message, run: '' };
-  };
-  const queue = new EventQueue<RunEvent>({ leftOut });
-  const result = trainTo(queue, options, run);
-  const events = {
-    [Symbol.asyncIterator]: () => {
-      // WHY: a reader gets the error from the loop, and may never look at the promise.
-      void result.catch(() => undefined);
-      return queue[Symbol.asyncIterator]();
+  return withEvents(
+    (message): RunEvent => ({ kind: 'warned', message, run: '' }),
+    async (heard) => {
+      const settings = resolveRunsOptions(options);
+      const { onEvent, ...rest } = readOptions(runSchema, run, 'trainMany');
+      const told = (event: RunEvent): void => {
+        heard(event);
+        onEvent?.(event);
+      };
+      return trainManyConfigured(settings, { ...rest, onEvent: told });
     },
-  };
-  return Object.assign(result, { events });
-}
-
-async function trainTo(
-  queue: EventQueue<RunEvent>,
-  options: RunsOptions,
-  run: TrainManyRunOptions,
-): Promise<readonly RunEnd[]> {
-  try {
-    const settings = resolveRunsOptions(options);
-    const { onEvent, ...rest } = readOptions(runSchema, run, 'trainMany');
-    const told = (event: RunEvent): void => {
-      queue.push(event);
-      onEvent?.(event);
-    };
-    const ends = await trainManyConfigured(settings, { ...rest, onEvent: told });
-    queue.end();
-    return ends;
-  } catch (error) {
-    queue.end({ error });
-    throw error;
-  }
+  );
 }
 
 /** Trains with settings that are checked, in the environment of the process. */

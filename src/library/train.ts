@@ -15,9 +15,9 @@ import {
   type TrainResult,
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
-import { EventQueue } from './event-queue.ts';
 import { count, provider, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
+import { withEvents } from './with-events.ts';
 
 const runSchema = z.object({
   signal: signal.optional(),
@@ -58,35 +58,10 @@ export interface Training extends Promise<TrainedModel> {
  *   aborted before the first step has ended
  */
 export function train(options: TrainOptions, run: TrainRunOptions = {}): Training {
-  const leftOut = (count: number): TrainEvent => {
-    const message = `${count} events before this one were left out, because they were not read in time.`;
-    return { kind: 'warned', message };
-  };
-  const queue = new EventQueue<TrainEvent>({ leftOut });
-  const result = trainTo(queue, options, run);
-  const events = {
-    [Symbol.asyncIterator]: () => {
-      // WHY: a reader gets the error from the loop, and may never look at the promise.
-      void result.catch(() => undefined);
-      return queue[Symbol.asyncIterator]();
-    },
-  };
-  return Object.assign(result, { events });
-}
-
-async function trainTo(
-  queue: EventQueue<TrainEvent>,
-  options: TrainOptions,
-  run: TrainRunOptions,
-): Promise<TrainedModel> {
-  try {
-    const result = await trainWith(options, run, (event) => queue.push(event));
-    queue.end();
-    return result;
-  } catch (error) {
-    queue.end({ error });
-    throw error;
-  }
+  return withEvents(
+    (message): TrainEvent => ({ kind: 'warned', message }),
+    (heard) => trainWith(options, run, heard),
+  );
 }
 
 async function trainWith(
