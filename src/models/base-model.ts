@@ -140,6 +140,11 @@ export interface BaseModel {
   readonly skipsPadding?: boolean;
   /** The modules that an adapter can target, including `lm_head`. */
   readonly modules: readonly AdaptableModule[];
+  /**
+   * The matrices of the experts of mixtures, each by itself. Adapters target those of all experts of a layer together, as one of the
+   * `modules`. Absent: there are none.
+   */
+  readonly experts?: readonly AdaptableModule[];
   readonly generation: GenerationConfig;
   /**
    * Whether another tool wrote the decode graph. Such a graph may be unable to take several tokens of a prompt at once, or rows of

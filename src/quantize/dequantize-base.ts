@@ -11,6 +11,7 @@ import {
 import { publishFolder } from '../atomic-files/index.ts';
 import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
+import { matrixModules, turnedMatrices } from './plan-quantization.ts';
 import { WeightReader } from './weight-reader.ts';
 
 /** Reads a weight as floats. A quantized weight is returned as f32 [rows, columns], whatever its shape in the checkpoint. */
@@ -56,7 +57,7 @@ export async function dequantizeBase(base: BaseModel, output: string): Promise<v
     throw new EspalierError('QUANTIZE_UNSUPPORTED', { dir: base.dir, reason });
   }
   const turned = new Set([
-    ...base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])),
+    ...turnedMatrices(matrixModules(base)),
     ...refs.flatMap(([name, { quantized }]) => (quantized?.kind === 'mxfp4' && quantized.turned ? name : [])),
   ]);
   const shapeOf = (name: string, { quantized, shape }: WeightRef): readonly number[] => {

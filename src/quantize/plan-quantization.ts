@@ -1,5 +1,5 @@
 import { didYouMean, EspalierError } from '../core/index.ts';
-import { isOutputLayer } from '../ir/index.ts';
+import { isOutputLayer, type AdaptableModule } from '../ir/index.ts';
 import {
   companionNames,
   quantizableMatrices,
@@ -42,8 +42,9 @@ export type PlannedWeight =
 export function planQuantization(base: BaseModel, settings: QuantizationSettings): PlannedWeight[] {
   refuseUnsupported(base);
   const kept = keptNames(base, settings.keep);
-  const matrices = quantizableMatrices(base.modules);
-  const turned = new Set(base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])));
+  const modules = matrixModules(base);
+  const matrices = quantizableMatrices(modules);
+  const turned = turnedMatrices(modules);
   const plan = [...base.weights].map(([name, ref]): PlannedWeight => {
     const matrix = matrices.get(name);
     if (matrix === undefined || kept.has(name) || !isWorthIt(base, matrix, settings))
@@ -55,6 +56,16 @@ export function planQuantization(base: BaseModel, settings: QuantizationSettings
   });
   if (plan.every(({ kind }) => kind === 'kept')) throw unsupported(base, 'no matrix is left to quantize');
   return plan;
+}
+
+/** The modules with a matrix of their own, and the matrices of experts. */
+export function matrixModules({ modules, experts = [] }: BaseModel): readonly AdaptableModule[] {
+  return [...modules, ...experts];
+}
+
+/** The names of the weights that the checkpoint stores as [columns, rows]. */
+export function turnedMatrices(modules: readonly AdaptableModule[]): Set<string> {
+  return new Set(modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])));
 }
 
 /** The tensors that replace a weight in the output, by name. */
@@ -96,7 +107,9 @@ function unsupported({ dir }: BaseModel, reason: string): EspalierError {
 }
 
 /** Names of the weights that `--keep` selects. Selecting a head that is tied to the embedding selects the embedding. */
-function keptNames({ modules, weights }: BaseModel, keep: readonly string[]): Set<string> {
+function keptNames(base: BaseModel, keep: readonly string[]): Set<string> {
+  const { weights } = base;
+  const modules = matrixModules(base);
   const kept = new Set<string>();
   for (const name of keep) {
     const found = modules.filter(({ path }) => path === name || path.endsWith(`.${name}`));
@@ -104,13 +117,21 @@ function keptNames({ modules, weights }: BaseModel, keep: readonly string[]): Se
       const known = modules.flatMap(({ path }) => [path, path.slice(path.lastIndexOf('.') + 1)]);
       throw new EspalierError('QUANTIZE_KEEP_UNMATCHED', { name, hint: didYouMean(name, known) });
     }
-    for (const { path } of found) kept.add(`${path}.weight`);
+    for (const module of found) for (const path of matrixPaths(module, base)) kept.add(`${path}.weight`);
   }
   const head = modules.find(({ path }) => isOutputLayer(path));
   if (head && kept.has(`${head.path}.weight`) && !weights.has(`${head.path}.weight`)) {
     for (const { path, kind } of modules) if (kind === 'embedding') kept.add(`${path}.weight`);
   }
   return kept;
+}
+
+/** The paths of the matrices of a module: of a parameter of experts, those of each of them. */
+function matrixPaths({ path, kind }: AdaptableModule, { experts = [] }: BaseModel): string[] {
+  if (kind !== 'experts') return [path];
+  const [, parent = '', isDown] = /^(.*\.)(?:(down_proj)|[^.]*)$/.exec(path) ?? [];
+  const own = experts.filter((each) => each.path.startsWith(parent));
+  return own.flatMap((each) => (each.path.endsWith('.down_proj') === (isDown !== undefined) ? each.path : []));
 }
 
 function isWorthIt(

@@ -1,4 +1,5 @@
 import { quantizableMatrices, type BaseModel, type QuantizedWeight } from '../models/index.ts';
+import { matrixModules } from './plan-quantization.ts';
 import type { QuantizeOptions } from './quantize-base.ts';
 
 /** The options that quantize another base in the way in which this one was quantized; undefined for a base of floats. */
@@ -8,7 +9,7 @@ export function quantizationOf(base: BaseModel): Omit<QuantizeOptions, 'signal' 
   const blocks = found.filter(
     (weight): weight is Extract<QuantizedWeight, { kind: 'blocks' }> => weight.kind === 'blocks',
   );
-  const matrices = [...quantizableMatrices(base.modules).keys()];
+  const matrices = [...quantizableMatrices(matrixModules(base)).keys()];
   const kept = matrices.filter((name) => {
     const ref = base.weights.get(name);
     return ref !== undefined && ref.quantized === undefined;

@@ -88,3 +88,43 @@ describe.each(cases)('%s, quantized', (name) => {
     expect(await distance(packed, floats, rows)).toBeLessThan(1e-5);
   });
 });
+
+/** Experts as three matrices, and as two that are stored turned over and have biases. */
+describe.each(['families/olmoe', 'families/gpt-oss'])('%s, quantized', (name) => {
+  it.each(schemes)('to $what, has quantized experts, and steps compute what whole rows do', async ({ options }) => {
+    const { rows } = await loadGolden(name);
+    const { packed } = await quantized(name, { ...options, activations: 'int8' });
+    const experts = packed.experts ?? [];
+    expect(experts.length).toBeGreaterThan(0);
+    expect(experts.filter(({ path }) => packed.weights.get(`${path}.weight`)?.quantized === undefined)).toEqual([]);
+    const [row = []] = rows;
+    const [scored = new Float32Array()] = await scoreRows({ base: packed, environment }, [row]);
+    using driver = await DecodeDriver.open(packed, environment, { slots: 1, maxLength: 32 });
+    const { vocabSize } = packed.config;
+    for (const [i, token] of row.entries()) {
+      const logits = await driver.step([token]);
+      const largest = Math.max(...logits.map(Math.abs));
+      expect(maxDifference(logits, scored.subarray(i * vocabSize, (i + 1) * vocabSize))).toBeLessThan(0.03 * largest);
+    }
+  });
+
+  it.each(schemes.slice(0, 2))('to $what, computes what its floats do', async ({ options }) => {
+    const { rows } = await loadGolden(name);
+    const { packed, floats } = await quantized(name, options);
+    expect(await distance(packed, floats, rows)).toBeLessThan(1e-5);
+  });
+});
+
+it.each([
+  ['down_proj', /down_proj/],
+  ['model.layers.0.mlp.experts.gate_up_proj', /layers\.0\..*(gate|up)_proj/],
+])('leaves the experts that --keep %s names as they are', async (keep, pattern) => {
+  const base = await openBaseModel(goldenDir('families/olmoe', 'model'));
+  const output = join(await mkdtemp(join(folder, 'kept-')), 'packed');
+  await quantizeBase(base, output, { ...plain, keep: [keep] });
+  const packed = await openBaseModel(output);
+  const isFloat = ({ path }: { readonly path: string }): boolean =>
+    packed.weights.get(`${path}.weight`)?.quantized === undefined;
+  const { experts = [] } = packed;
+  expect(experts.filter(isFloat)).toEqual(experts.filter(({ path }) => pattern.test(path)));
+});

@@ -45,7 +45,9 @@ const wholeStep = Math.fround(1 / 127);
 
 function roundingOf(product: Node): Rounding | undefined {
   if (!isSigned(product)) return undefined;
-  const rounding = product.inputs[0]?.producer;
+  // Of a mixture, the rounded rows of all experts are split.
+  const before = product.inputs[0]?.producer;
+  const rounding = before?.opType === 'Split' ? before.inputs[0]?.producer : before;
   if (rounding?.opType !== 'QuantizeLinear') return undefined;
   const [, step, middle] = rounding.inputs;
   return step && middle && numberOf(step) === wholeStep && numberOf(middle) === 128 ? { step, middle } : undefined;

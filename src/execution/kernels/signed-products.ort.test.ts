@@ -20,13 +20,18 @@ const levels = Int8Array.from({ length: width * out }, () => Math.round(254 * ra
 const scales = Float32Array.from({ length: out }, () => 0.01 + random.uniform());
 
 /** Two products that share the rounding of their input, as the layers of a block do. */
-function products({ step = 1 / 127 }: { readonly step?: number } = {}): Model {
+function products({
+  step = 1 / 127,
+  splits = false,
+}: { readonly step?: number; readonly splits?: boolean } = {}): Model {
   const model = createModel();
   const input = model.graph.addInput('x', 'float32', ['tokens', width]);
   const tape = new Tape(model, { metadata: { [moduleKey]: 'layer' } });
   const largest = tape.op('ReduceMax', [tape.op('Abs', [input]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
   const [one, middle] = [tape.scalar(step), tape.constant(tensorOf('uint8', [], [128]))];
-  const rounded = tape.op('QuantizeLinear', [tape.op('Div', [input, largest]), one, middle]);
+  const whole = tape.op('QuantizeLinear', [tape.op('Div', [input, largest]), one, middle]);
+  const parts = splits ? tape.ops('Split', [whole, tape.int64s([tokens, 0])], { outputs: 2 }) : [];
+  const [rounded = whole] = parts;
   const weight = tape.constant(tensorOf('int8', [width, out], levels));
   const scale = tape.constant(tensorOf('float32', [out], scales));
   for (const outputName of ['a', 'b']) {
@@ -42,8 +47,11 @@ describe('products of signed weights', () => {
     await expect(multipliesSignedExactly(environment, { largest: 127 })).resolves.toBe(true);
   });
 
-  it('give nearly the same with narrow inputs', async () => {
-    const model = products();
+  it.each([
+    ['', false],
+    [', split as the rows of experts are', true],
+  ])('give nearly the same with narrow inputs%s', async (_, splits) => {
+    const model = products({ splits });
     expect(hasSignedProducts(model)).toBe(true);
     runPasses(model, [narrowActivations]);
     expect(hasSignedProducts(model)).toBe(false);

@@ -52,6 +52,7 @@ export async function openDecoderOf(parts: DecoderParts): Promise<BaseModel> {
   const { config } = classifier ?? { config: parsed };
   const isHead = (name: string): boolean => embedder !== undefined && name.startsWith(`${config.head.path}.`);
   const modules = decoderModules(config).filter(({ path: module }) => !isHead(`${module}.`));
+  const experts = expertMatrices(config);
   const quantization = readQuantization(json, path);
   const wanted = { ...wantedWeights(config, family, quantization), listed, mayLack: isHead };
   const { weights, stored } = await selectWeights(dir, wanted);
@@ -62,6 +63,7 @@ export async function openDecoderOf(parts: DecoderParts): Promise<BaseModel> {
     weights,
     stored,
     modules,
+    ...(experts.length > 0 && { experts }),
     generation,
     ...(classifier?.about ?? embedder?.about ?? { packsRows: true }),
     graphs: graphsOf({ config, weights }, { classifier, embedder }),
@@ -98,7 +100,7 @@ export function wantedWeights(
   };
 }
 
-/** The matrices of experts. They are no modules, but other tools quantize them like those of modules. */
+/** The matrices of experts. They are no modules, but are quantized like those of modules. */
 function expertMatrices({ blocks }: DecoderConfig): AdaptableModule[] {
   return blocks.flatMap(({ mlp }) => (mlp ? expertLinears(mlp) : []).map(moduleOf));
 }

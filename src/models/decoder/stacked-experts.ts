@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { LinearLayer } from '../graph/linear.ts';
-import { layersBefore, type FeedForward } from '../graph/mixture.ts';
+import { firstParameter, layersBefore, type FeedForward } from '../graph/mixture.ts';
 import type { Quantization } from '../quantized/quantization-config.ts';
 import { mxfp4Stack } from '../quantized/foreign/mxfp4.ts';
 import { dividedRef, type WeightRef } from '../weight-ref.ts';
@@ -16,7 +16,7 @@ interface Stack {
 
 /** The layers of one parameter of the experts: those of the first expert, then those of the second, and so on. */
 interface Parameter {
-  /** `<path>.experts.gate_up_proj` or `<path>.experts.down_proj` */
+  /** `<path>.experts.gate_up_proj` (`up_proj` of experts without a gate) or `<path>.experts.down_proj` */
   readonly name: string;
   readonly experts: number;
   readonly layers: readonly LinearLayer[];
@@ -69,7 +69,11 @@ function parametersOf(layer: FeedForward): Parameter[] {
   if (layer.kind !== 'mixture') return [];
   const { path, experts } = layer;
   return [
-    { name: `${path}.experts.gate_up_proj`, experts: experts.length, layers: experts.flatMap(layersBefore) },
+    {
+      name: `${path}.experts.${firstParameter(layer)}`,
+      experts: experts.length,
+      layers: experts.flatMap(layersBefore),
+    },
     { name: `${path}.experts.down_proj`, experts: experts.length, layers: experts.map(({ down }) => down) },
   ];
 }

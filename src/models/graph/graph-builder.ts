@@ -53,7 +53,7 @@ export class GraphBuilder {
   weight(name: string): Value {
     const known = this.#weights.get(name);
     if (known !== undefined) return known;
-    const weight = this.#isInput(name) ? this.#weightInput(name) : this.#weightInFile(name);
+    const weight = this.isInput(name) ? this.#weightInput(name) : this.#weightInFile(name);
     this.#weights.set(name, weight);
     return weight;
   }
@@ -62,7 +62,7 @@ export class GraphBuilder {
   storedWeight(name: string): Value {
     const known = this.graph.value(name);
     if (known !== undefined) return known;
-    return this.#isInput(name) ? this.weight(name) : this.#initializer(name);
+    return this.isInput(name) ? this.weight(name) : this.#initializer(name);
   }
 
   /** Returns a weight of the checkpoint that is never trained, as f32, even if all others are inputs. */
@@ -73,7 +73,7 @@ export class GraphBuilder {
   /** Returns the quantized form of a weight; undefined when the weight consists of floats. */
   quantized(name: string): QuantizedWeight | undefined {
     const { quantized } = this.ref(name);
-    if (quantized !== undefined && this.#isInput(name)) throw new EspalierError('MODEL_QUANTIZED', { name });
+    if (quantized !== undefined && this.isInput(name)) throw new EspalierError('MODEL_QUANTIZED', { name });
     return quantized;
   }
 
@@ -86,7 +86,8 @@ export class GraphBuilder {
     return this.graph.addInitializer(`${name}[${shape.join('x')}]`, { kind: 'external', ...place });
   }
 
-  #isInput(name: string): boolean {
+  /** Whether the caller binds a weight. */
+  isInput(name: string): boolean {
     return this.#source === 'inputs' || this.#given.has(name);
   }
 

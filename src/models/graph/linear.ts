@@ -20,12 +20,18 @@ export interface LinearLayer extends AdaptableModule {
  * @returns f32 [tokens, out]
  */
 export function linear(builder: GraphBuilder, x: Value, layer: LinearLayer): Value {
-  const { path, bias, transposed = false, weight = `${path}.weight` } = layer;
+  const { path, bias, transposed = false } = layer;
+  const weight = weightName(layer);
   const quantized = builder.quantized(weight);
   if (quantized !== undefined) return quantizedLinear(builder, x, { path, bias, name: weight, weight: quantized });
   const inputs = [x, builder.weight(weight), ...(bias ? [builder.weight(`${path}.bias`)] : [])];
   const attributes = { transB: transposed ? 0 : 1 };
   return builder.tape(path, { [moduleKey]: path }).op('Gemm', inputs, { attributes });
+}
+
+/** The name of the matrix of a layer in the checkpoint. */
+export function weightName({ path, weight = `${path}.weight` }: Pick<LinearLayer, 'path' | 'weight'>): string {
+  return weight;
 }
 
 /** Maps the names of the tensors of a linear layer in the checkpoint to their shapes. */

@@ -1,15 +1,29 @@
-import { expertsKey, moduleKey, type AdaptableModule, type ExpertGroup, type Value } from '../../ir/index.ts';
+import {
+  expertsKey,
+  moduleKey,
+  type AdaptableModule,
+  type ExpertGroup,
+  type Tape,
+  type Value,
+} from '../../ir/index.ts';
+import { activate } from './activation.ts';
+import { expertProducts } from './expert-products.ts';
 import { gatedUnit, type GatedUnit } from './gated-unit.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { canJoin } from './joined-linear.ts';
 import { linear, linearWeights, type LinearLayer } from './linear.ts';
 import { mlp, mlpLinears, mlpWeights, type MlpLayer } from './mlp.ts';
 import { dispatch, route, routerWeights, type Dispatch, type RouterLayer } from './routing.ts';
 
-/** One expert of a mixture: down(activation(gate(x)) ∘ up(x)). All experts of a mixture are of the same kind. */
+/**
+ * One expert of a mixture: down(activation(gate(x)) ∘ up(x)), or without a gate down(activation(up(x))). All experts of a mixture are of
+ * the same kind.
+ */
 export type Expert = {
   readonly down: LinearLayer;
 } & (
   | { readonly gate: LinearLayer; readonly up: LinearLayer }
+  | { readonly up: LinearLayer }
   /** One matrix, whose results are those of gate and up in turns: gate 0, up 0, gate 1, ... */
   | { readonly gateUp: LinearLayer }
 );
@@ -20,6 +34,8 @@ export interface MixtureLayer extends GatedUnit {
   readonly path: string;
   readonly router: RouterLayer;
   readonly experts: readonly Expert[];
+  /** Layers between the hidden size and the width that all experts have in common. Default: that is the hidden size. */
+  readonly latent?: { readonly into: LinearLayer; readonly out: LinearLayer };
   /** The part that computes every token. Its result is multiplied with sigmoid(gate(x)), if it has a gate. */
   readonly shared?: { readonly mlp: MlpLayer; readonly gate?: LinearLayer };
 }
@@ -37,23 +53,43 @@ export function feedForward(builder: GraphBuilder, x: Value, layer: FeedForward)
  *
  *   y = Σ wₑ · downₑ(activation(gateₑ(x)) ∘ upₑ(x)) over the experts e of a token, plus the shared part
  *
- * The rows of each expert lie together, and each expert multiplies only its own. Without rows a product costs nothing but the call, and
- * no weight is read.
+ * The rows of each expert lie together, and each expert multiplies only its own.
  *
  * WHY the activation reads the rows of all experts at once: three nodes for each expert are then enough. With many experts, the calls
  * without rows are what a mixture costs beyond a dense part of the same size.
  */
 function mixture(builder: GraphBuilder, x: Value, layer: MixtureLayer): Value {
-  const { path, router, experts, shared } = layer;
+  const { path, router, experts, latent, shared } = layer;
   const tape = builder.tape(path);
-  const sent = dispatch(tape, x, { routes: route(builder, x, router), router });
-  const inner = gatedUnit(tape, gateAndUp(builder, layer, sent), layer);
-  const down = grouped(builder, sent.split(inner), { sent, layers: experts.map((expert) => expert.down) });
+  const read = latent ? linear(builder, x, latent.into) : x;
+  const sent = dispatch(tape, read, { routes: route(builder, x, router), router, width: widthOf(layer) });
+  const inner = innerRows(builder, layer, sent);
+  const down = expertProducts(builder, inner, { sent, layers: experts.map(({ down: last }) => [last]) });
   const marked = builder
     .tape(`${path}.experts.down_proj`, markOf(layer, 'down_proj', { sent, rows: inner }))
     .op('Identity', [down]);
-  const sum = sent.combine(marked);
+  const mixed = sent.combine(marked);
+  const sum = latent ? linear(builder, mixed, latent.out) : mixed;
   return shared === undefined ? sum : tape.op('Add', [sum, sharedPart(builder, x, shared)]);
+}
+
+/** The width of what the experts read and give. */
+function widthOf({ latent, router }: MixtureLayer): number {
+  return latent?.into.out ?? router.hidden;
+}
+
+/** What stands before the last matrix of each expert: f32 [rows, inner]. */
+function innerRows(builder: GraphBuilder, layer: MixtureLayer, sent: Dispatch): Value {
+  const tape = builder.tape(layer.path);
+  if (firstParameter(layer) === 'gate_up_proj') return gatedUnit(tape, gateAndUp(builder, layer, sent), layer);
+  const up = expertProducts(builder, sent.rows, { sent, layers: layer.experts.map(layersBefore) });
+  const marked = builder.tape(`${layer.path}.experts.up_proj`, markOf(layer, 'up_proj', { sent, rows: sent.rows }));
+  return activate(tape, marked.op('Identity', [up]), layer.activation);
+}
+
+/** The name of the parameter that stands before the activation, as in transformers. */
+export function firstParameter({ experts: [first] }: MixtureLayer): 'gate_up_proj' | 'up_proj' {
+  return first && ('gateUp' in first || 'gate' in first) ? 'gate_up_proj' : 'up_proj';
 }
 
 /**
@@ -66,19 +102,30 @@ function gateAndUp(
   sent: Dispatch,
 ): { readonly gate: Value; readonly up: Value } {
   const path = `${layer.path}.experts.gate_up_proj`;
-  const parts = sent.split(sent.rows);
-  const every = layer.experts.map(layersBefore);
-  const products = (every[0] ?? []).map((_, place) =>
-    grouped(builder, parts, { sent, layers: every.flatMap((layers) => layers[place] ?? []) }),
-  );
-  const marked = builder.tape(path, markOf(layer, 'gate_up_proj', { sent, rows: sent.rows }));
   const tape = builder.tape(path);
-  const [first] = products;
-  if (products.length > 1) {
-    const both = marked.op('Concat', products, { attributes: { axis: -1 } });
-    return twoOf(tape.ops('Split', [both], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } }), first?.shape);
+  const marked = builder.tape(path, markOf(layer, 'gate_up_proj', { sent, rows: sent.rows }));
+  const every = layer.experts.map(layersBefore);
+  const inner = layer.experts[0]?.down.in;
+  const halves = (both: Value): { readonly gate: Value; readonly up: Value } =>
+    twoOf(tape.ops('Split', [both], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } }), [
+      both.shape?.[0],
+      inner,
+    ]);
+  const isPair = (every[0] ?? []).length > 1;
+  if (isPair && !every.every((layers) => canJoin(builder, layers))) {
+    const products = (every[0] ?? []).map((_, place) =>
+      expertProducts(builder, sent.rows, { sent, layers: every.map((layers) => layers.slice(place, place + 1)) }),
+    );
+    return halves(marked.op('Concat', products, { attributes: { axis: -1 } }));
   }
+  const products = [expertProducts(builder, sent.rows, { sent, layers: every })];
+  if (isPair) return halves(marked.op('Identity', products));
   const both = marked.op('Identity', products);
+  return inTurns(tape, both);
+}
+
+/** The results of one matrix whose rows are gate 0, up 0, gate 1, ... */
+function inTurns(tape: Tape, both: Value): { readonly gate: Value; readonly up: Value } {
   const [rows, width] = both.shape ?? [];
   const inner = Number(width) / 2;
   const pairs = tape.op('Reshape', [both, tape.int64s([-1, inner, 2])], { shape: [rows, inner, 2] });
@@ -96,15 +143,16 @@ function twoOf([gate, up]: readonly Value[], shape: Value['shape']): { readonly 
   return { gate, up };
 }
 
-/** The layers of an expert before its activation: gate and up, or both in one. */
+/** The layers of an expert before its activation: gate and up, both in one, or up alone. */
 export function layersBefore(expert: Expert): readonly LinearLayer[] {
-  return 'gateUp' in expert ? [expert.gateUp] : [expert.gate, expert.up];
+  if ('gateUp' in expert) return [expert.gateUp];
+  return 'gate' in expert ? [expert.gate, expert.up] : [expert.up];
 }
 
 /** The metadata of a node whose result adapters of the experts change. */
 function markOf(
   { path, experts, router }: MixtureLayer,
-  parameter: 'gate_up_proj' | 'down_proj',
+  parameter: 'gate_up_proj' | 'up_proj' | 'down_proj',
   { sent, rows }: { readonly sent: Dispatch; readonly rows: Value },
 ): Record<string, string> {
   const group: ExpertGroup = {
@@ -117,7 +165,7 @@ function markOf(
   return { [moduleKey]: `${path}.experts.${parameter}`, [expertsKey]: JSON.stringify(group) };
 }
 
-/** The parameters of the experts as modules: gate and up of all experts in one, as in transformers, and down. */
+/** The parameters of the experts as modules: gate and up of all experts in one, as in transformers, or up alone; and down. */
 export function expertModules(layer: FeedForward): AdaptableModule[] {
   if (layer.kind !== 'mixture') return [];
   const { path, experts } = layer;
@@ -131,26 +179,13 @@ export function expertModules(layer: FeedForward): AdaptableModule[] {
     experts: experts.length,
   });
   return [
-    module('gate_up_proj', layer.router.hidden, outOf(layersBefore(first))),
+    module(firstParameter(layer), widthOf(layer), outOf(layersBefore(first))),
     module('down_proj', first.down.in, first.down.out),
   ];
 }
 
 function outOf(layers: readonly LinearLayer[]): number {
   return layers.reduce((sum, { out }) => sum + out, 0);
-}
-
-/** Multiplies the rows of each expert with its own matrix. @param parts  f32 [rows of the expert, in] @returns f32 [rows, out] */
-function grouped(
-  builder: GraphBuilder,
-  parts: readonly Value[],
-  { sent, layers }: { readonly sent: Dispatch; readonly layers: readonly LinearLayer[] },
-): Value {
-  const products = layers.flatMap((layer, index) => {
-    const part = parts[index];
-    return part === undefined ? [] : [linear(builder, part, layer)];
-  });
-  return sent.join(products, layers[0]?.out ?? 0);
 }
 
 function sharedPart(builder: GraphBuilder, x: Value, { mlp: layer, gate }: NonNullable<MixtureLayer['shared']>): Value {
@@ -163,8 +198,12 @@ function sharedPart(builder: GraphBuilder, x: Value, { mlp: layer, gate }: NonNu
 /** The linear layers that adapters can target by their paths: all but those of the experts, which lie in one parameter together. */
 export function feedForwardLinears(layer: FeedForward): LinearLayer[] {
   if (layer.kind !== 'mixture') return mlpLinears(layer);
-  const { shared } = layer;
-  return shared === undefined ? [] : [...mlpLinears(shared.mlp), ...(shared.gate ? [shared.gate] : [])];
+  const { latent, shared } = layer;
+  return [
+    ...(latent ? [latent.into, latent.out] : []),
+    ...(shared ? mlpLinears(shared.mlp) : []),
+    ...(shared?.gate ? [shared.gate] : []),
+  ];
 }
 
 /** The linear layers of the experts, in the order of the computation. */

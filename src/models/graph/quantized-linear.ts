@@ -15,9 +15,9 @@ export interface QuantizedLayer {
   readonly weight: QuantizedWeight;
 }
 
-type Blocks = Extract<QuantizedWeight, { kind: 'blocks' }>;
+export type Blocks = Extract<QuantizedWeight, { kind: 'blocks' }>;
 type Grouped = Extract<QuantizedWeight, { kind: 'grouped' }>;
-type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
+export type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
 
 /**
  * Computes y = x·Wᵀ + b for a quantized W and marks the node with the path of the module.
@@ -41,22 +41,38 @@ function ofFloats(builder: GraphBuilder, x: Value, layer: QuantizedLayer, matrix
   return biased(builder, tape.op('Gemm', [x, matrix], { attributes: { transB: 1 } }), layer);
 }
 
-/** @see com.microsoft MatMulNBits-1. Accuracy level 4 rounds the input to 8 bits, block by block. Level 0 does not round it. */
 function ofBlocks(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Blocks }): Value {
   const { path, name, weight } = layer;
   const { rows, columns, bits, blockSize, scales, zeroPoints } = weight;
   const blocks = Math.ceil(columns / blockSize);
-  const level = !builder.exact && weight.activations === 'int8' ? 4 : 0;
-  const inputs = [
+  const y = blocksProduct(builder, builder.tape(path, { [moduleKey]: path }), {
     x,
-    builder.bytesOf(name, [rows, blocks, (blockSize * bits) / 8]),
-    builder.bytesOf(scales, [rows * blocks]),
-    ...(zeroPoints === undefined ? [] : [builder.bytesOf(zeroPoints, [zeroPoints.length])]),
-  ];
-  const attributes = { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: level };
-  const tape = builder.tape(path, { [moduleKey]: path });
-  const y = tape.op('MatMulNBits', inputs, { domain: 'com.microsoft', attributes });
+    weight,
+    packed: builder.bytesOf(name, [rows, blocks, (blockSize * bits) / 8]),
+    scales: builder.bytesOf(scales, [rows * blocks]),
+    ...(zeroPoints && { zeroPoints: builder.bytesOf(zeroPoints, [zeroPoints.length]) }),
+  });
   return biased(builder, y, layer);
+}
+
+/** What a product of blocks reads: x, and the tensors of a matrix as MatMulNBits takes them. */
+export interface BlocksInputs {
+  readonly x: Value;
+  readonly weight: Pick<Blocks, 'rows' | 'columns' | 'bits' | 'blockSize' | 'activations'>;
+  readonly packed: Value;
+  readonly scales: Value;
+  readonly zeroPoints?: Value;
+}
+
+/** @see com.microsoft MatMulNBits-1. Accuracy level 4 rounds the input to 8 bits, block by block. Level 0 does not round it. */
+export function blocksProduct(builder: GraphBuilder, tape: Tape, product: BlocksInputs): Value {
+  const { x, weight, packed, scales, zeroPoints } = product;
+  const { rows: N, columns: K, bits, blockSize } = weight;
+  const level = !builder.exact && weight.activations === 'int8' ? 4 : 0;
+  return tape.op('MatMulNBits', [x, packed, scales, ...(zeroPoints ? [zeroPoints] : [])], {
+    domain: 'com.microsoft',
+    attributes: { K, N, bits, block_size: blockSize, accuracy_level: level },
+  });
 }
 
 /** Multiplies by the blocks that hold the same numbers, or else by floats. The input is not rounded. */
@@ -86,24 +102,57 @@ function ofGroups(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { rea
  * @see com.microsoft MatMulIntegerToFloat-1; Dettmers et al. 2022, "LLM.int8()", §2.2 (vector-wise quantization)
  */
 function ofBytes(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Int8 }): Value {
-  const { path, name, weight } = layer;
+  const { path } = layer;
   const tape = builder.tape(`${path}/int8`);
-  const largest = tape.op('ReduceMax', [tape.op('Abs', [x]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
-  // WHY a lower bound: for a token of zeros, max|x| is 0, and 0 / 0 would be NaN.
-  const scale = tape.op('Max', [largest, tape.scalar(1e-30)]);
-  const [step, middle] = [tape.scalar(1 / 127), tape.constant(tensorOf('uint8', [], Uint8Array.of(128)))];
-  const levels = tape.op('QuantizeLinear', [tape.op('Div', [x, scale]), step, middle]);
-  const matrix = builder.bytesOf(name, [weight.columns, weight.rows]);
-  const scales = builder.bytesOf(weight.scales, [weight.rows]);
-  const inputs = [levels, matrix, step, scales, middle, ...middlesOf(tape, weight)];
-  const product = builder
-    .tape(path, { [moduleKey]: path })
-    .op('MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
+  const { levels, scale } = roundedRows(tape, x);
+  const { name, weight } = layer;
+  const product = byteProduct(builder.tape(path, { [moduleKey]: path }), {
+    ...weight,
+    levels,
+    matrix: builder.bytesOf(name, [weight.columns, weight.rows]),
+    scales: builder.bytesOf(weight.scales, [weight.rows]),
+  });
   return biased(builder, tape.op('Mul', [product, scale]), layer);
 }
 
+/** Rows of floats as bytes: x ≈ scale · (levels − 128) / 127. */
+export interface RoundedRows {
+  /** u8 [tokens, in] */
+  readonly levels: Value;
+  /** f32 [tokens, 1] */
+  readonly scale: Value;
+}
+
+/** Rounds each row to 255 levels of its own. @param x  f32 [tokens, in] */
+export function roundedRows(tape: Tape, x: Value): RoundedRows {
+  const largest = tape.op('ReduceMax', [tape.op('Abs', [x]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
+  // WHY a lower bound: for a token of zeros, max|x| is 0, and 0 / 0 would be NaN.
+  const scale = tape.op('Max', [largest, tape.scalar(1e-30)]);
+  const { step, middle } = rounding(tape);
+  return { levels: tape.op('QuantizeLinear', [tape.op('Div', [x, scale]), step, middle]), scale };
+}
+
+/** What a product of bytes reads: rounded rows, bytes [columns, rows], and f32 [rows]. */
+export interface ByteInputs extends Pick<Int8, 'rows' | 'signed'> {
+  readonly levels: Value;
+  readonly matrix: Value;
+  readonly scales: Value;
+}
+
+/** The product of rounded rows, without the scale of each row. @returns f32 [tokens, out] */
+export function byteProduct(tape: Tape, { levels, matrix, scales, ...weight }: ByteInputs): Value {
+  const { step, middle } = rounding(tape);
+  const inputs = [levels, matrix, step, scales, middle, ...middlesOf(tape, weight)];
+  return tape.op('MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
+}
+
+/** All tapes share their constants, so that those of rows and of products are the same values. */
+function rounding(tape: Tape): { readonly step: Value; readonly middle: Value } {
+  return { step: tape.scalar(1 / 127), middle: tape.constant(tensorOf('uint8', [], Uint8Array.of(128))) };
+}
+
 /** u8 [out]; signed bytes have none. */
-function middlesOf(tape: Tape, { rows, signed }: Int8): Value[] {
+function middlesOf(tape: Tape, { rows, signed }: Pick<Int8, 'rows' | 'signed'>): Value[] {
   return signed ? [] : [tape.constant(tensorOf('uint8', [rows], new Uint8Array(rows).fill(128)))];
 }
 

@@ -2,6 +2,7 @@ import { distinctRowsKey, multiplyDims, type Dim, type Tape, type Value } from '
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
 import { limitToGroups, top, type ExpertGroups } from './expert-groups.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { memoized } from './memoized.ts';
 
 /**
  * The part of a mixture that chooses experts. Its weight is `<path>.weight` [experts, hidden], its bias `<path>.bias` [experts]. Both are
@@ -18,8 +19,13 @@ export interface RouterLayer {
   readonly normalizes: boolean;
   /** How scores become weights. Default: the softmax over all experts. */
   readonly scoring?: 'softmax' | 'sigmoid';
-  /** Whether `<path>.e_score_correction_bias` [experts] is added to the weights for the choice alone. No training changes it. */
-  readonly corrects?: boolean;
+  /**
+   * Whether `<path>.e_score_correction_bias` is added to the weights for the choice alone. No training changes it. It is [experts], or
+   * [1, experts] (`row`).
+   */
+  readonly corrects?: boolean | 'row';
+  /** What keeps weights that are all 0 from being divided by 0: a number that is added to their sum, or the least sum. Default: 1e-20 is added. */
+  readonly sumGuard?: { readonly kind: 'added' | 'least'; readonly value: number };
   readonly groups?: ExpertGroups;
   /** A factor of the weights. */
   readonly scale?: number;
@@ -73,6 +79,7 @@ function byWeights(
   { scores, router }: { readonly scores: Value; readonly router: RouterLayer },
 ): Routes {
   const { path, experts: count, perToken, normalizes, scoring, corrects, groups } = router;
+  const { kind, value } = router.sumGuard ?? { kind: 'added', value: 1e-20 };
   const every =
     scoring === 'sigmoid' ? tape.op('Sigmoid', [scores]) : tape.op('Softmax', [scores], { attributes: { axis: -1 } });
   const corrected = corrects ? tape.op('Add', [every, builder.frozenWeight(`${path}.${correction}`)]) : every;
@@ -80,9 +87,9 @@ function byWeights(
   const { places } = top(tape, limited, perToken);
   const weights = tape.op('GatherElements', [every, places], { attributes: { axis: -1 } });
   if (!normalizes) return { experts: places, weights };
-  // WHY the addition: transformers adds it, so that weights that are all 0 stay 0.
   const sum = tape.op('ReduceSum', [weights, tape.int64s([-1])], { attributes: { keepdims: 1 } });
-  return { experts: places, weights: tape.op('Div', [weights, tape.op('Add', [sum, tape.scalar(1e-20)])]) };
+  const guarded = tape.op(kind === 'added' ? 'Add' : 'Max', [sum, tape.scalar(value)]);
+  return { experts: places, weights: tape.op('Div', [weights, guarded]) };
 }
 
 const correction = 'e_score_correction_bias';
@@ -93,26 +100,27 @@ function scaled(tape: Tape, weights: Value, scale: number): Value {
 
 /** The tensors of a router in the checkpoint and their shapes. */
 export function routerWeights({ path, experts, hidden, ...router }: RouterLayer): [name: string, shape: number[]][] {
-  const offsets = [...(router.bias ? ['bias'] : []), ...(router.corrects ? [correction] : [])];
-  return [
-    [`${path}.weight`, [experts, hidden]],
-    ...offsets.map((name): [string, number[]] => [`${path}.${name}`, [experts]]),
-  ];
+  const weights: [string, number[]][] = [[`${path}.weight`, [experts, hidden]]];
+  if (router.bias) weights.push([`${path}.bias`, [experts]]);
+  if (router.corrects) weights.push([`${path}.${correction}`, router.corrects === 'row' ? [1, experts] : [experts]]);
+  return weights;
 }
 
 /** The tokens of a batch, each once for each of its experts, in the order of the experts. A row is one token for one expert. */
 export interface Dispatch {
-  /** f32 [rows, hidden], rows = tokens · perToken */
+  /** f32 [rows, width], rows = tokens · perToken */
   readonly rows: Value;
   /** The number of each row before it was sorted, token · perToken + place: i64 [rows] */
   readonly order: Value;
   /** The number of rows of each expert: i64 [experts] */
   readonly counts: Value;
-  /** Splits rows, f32 [rows, width], into those of each expert. An expert without tokens gets none. */
+  /** The expert of each row: i64 [rows] */
+  expertOfRows(): Value;
+  /** Splits rows, [rows, width] of any type, into those of each expert. An expert without tokens gets none. */
   split(x: Value): Value[];
   /** Puts the parts together again: f32 [rows, width] */
   join(parts: readonly Value[], width: number): Value;
-  /** The weighted sum of the rows of each token: f32 [tokens, hidden] */
+  /** The weighted sum of the rows of each token: f32 [tokens, width] */
   combine(rows: Value): Value;
 }
 
@@ -122,14 +130,14 @@ export interface Dispatch {
  * WHY the tokens are repeated before they are sorted: the sorting is then a permutation, whose gradient copies rows. Adding rows at
  * repeated places would be slow.
  *
- * @param x  f32 [tokens, hidden]
+ * @param x  f32 [tokens, width]
  */
 export function dispatch(
   tape: Tape,
   x: Value,
-  { routes, router }: { readonly routes: Routes; readonly router: RouterLayer },
+  { routes, router, width: hidden }: { readonly routes: Routes; readonly router: RouterLayer; readonly width: number },
 ): Dispatch {
-  const { experts: count, hidden, perToken } = router;
+  const { experts: count, perToken } = router;
   const rowCount: Dim = multiplyDims(x.shape?.[0], perToken);
   const flat = tape.op('Reshape', [routes.experts, tape.int64s([-1])], { shape: [rowCount] });
   const order = sorted(tape, flat);
@@ -141,7 +149,8 @@ export function dispatch(
     rows: permuted(tape.op('Reshape', [repeated, tape.int64s([-1, hidden])], { shape: [rowCount, hidden] }), order),
     order,
     counts,
-    split: (rows) => partsOf(tape, rows, { counts, count }),
+    expertOfRows: () => tape.op('Gather', [flat, order]),
+    split: memoized((rows: Value) => partsOf(tape, rows, { counts, count })),
     join: (parts, width) => tape.op('Concat', parts, { attributes: { axis: 0 }, shape: [rowCount, width] }),
     combine(rows) {
       const back = tape.op('Reshape', [permuted(rows, sorted(tape, order)), tape.int64s([-1, perToken, hidden])], {
