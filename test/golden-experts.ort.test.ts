@@ -28,7 +28,7 @@ type Tensors = ReadonlyMap<string, TensorData>;
  * Adapters that PEFT wrote with `target_parameters`: of both parameters of experts (gate and up with another rank), and of one; of
  * experts whose gate and up alternate, also in MXFP4.
  */
-describe.each(['both', 'down', 'gate-up', 'gpt-oss', 'gpt-oss-mxfp4', 'deepseek'])(
+describe.each(['both', 'down', 'gate-up', 'gpt-oss', 'gpt-oss-mxfp4', 'deepseek', 'lfm2-moe', 'nemotron-h'])(
   'an adapter of experts: %s',
   (name) => {
     let environment: Environment;
@@ -219,7 +219,7 @@ async function peftGradients(expected: Tensors, { modules }: Adapter): Promise<R
   for (const [path, { kind, rank, experts = 1, a, b }] of modules) {
     const gradient = (part: 'A' | 'B'): TensorOf<'float32'> => {
       const module = path.slice(0, path.lastIndexOf('.'));
-      const isInner = path.endsWith('gate_up_proj') && modules.has(`${module}.down_proj`);
+      const isInner = path.endsWith('up_proj') && modules.has(`${module}.down_proj`);
       const name = kind === 'experts' ? `${module}${isInner ? '.base_layer' : ''}` : path;
       const { shape, ...tensor } = tensorNamed(expected, `grad.base_model.model.${name}.lora_${part}.weight`);
       return tensorOf('float32', shape, toFloat32({ shape, ...tensor }));

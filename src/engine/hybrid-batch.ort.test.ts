@@ -41,7 +41,7 @@ const config: RandomBaseConfig = {
   initializerRange: 0.3,
 };
 
-describe.each(['lfm2', 'qwen3_5_text', 'bamba'])('an engine on a base with recurrent states (%s)', (family) => {
+describe.each(['lfm2', 'qwen3_5_text', 'falcon_h1'])('an engine on a base with recurrent states (%s)', (family) => {
   let dir: string;
   let environment: Environment;
   let base: BaseModel;

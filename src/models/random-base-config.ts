@@ -71,6 +71,9 @@ function sizes(config: RandomBaseConfig): Record<string, unknown> {
     ...(/^qwen3_(next|5)/.test(config.family) && linearSizes(config)),
     ...(config.family === 'granitemoehybrid' && { ...mambaSizes(config), layer_types: alternating(config, 'mamba') }),
     ...(config.family === 'bamba' && { ...mambaSizes(config), attn_layer_indices: attentive(config) }),
+    ...(config.family === 'falcon_h1' && { ...mambaSizes(config), mamba_d_ssm: null }),
+    ...(config.family === 'nemotron_h' && nemotronSizes(config)),
+    ...(config.family === 'lfm2_moe' && { layer_types: alternating(config, 'conv') }),
     ...(config.family === 'lfm2' && { block_auto_adjust_ff_dim: false, layer_types: alternating(config, 'conv') }),
   };
 }
@@ -89,6 +92,18 @@ function linearSizes(config: RandomBaseConfig): Record<string, unknown> {
 /** Mamba 2 has as many heads as attention, over twice the hidden size. */
 function mambaSizes(config: RandomBaseConfig): Record<string, unknown> {
   return { mamba_n_heads: config.heads, mamba_d_state: config.headDim, mamba_d_head: 'auto', mamba_expand: 2 };
+}
+
+/** Blocks of one layer each: as many heads of Mamba 2 as of attention, over twice the hidden size; a dense part behind each. */
+function nemotronSizes({ layers, heads, hiddenSize, headDim }: RandomBaseConfig): Record<string, unknown> {
+  const kinds = ['linear_attention', 'mlp', 'full_attention', 'mlp'];
+  return {
+    layers_block_type: Array.from({ length: layers }, (_, index) => kinds[index % kinds.length]),
+    mamba_num_heads: heads,
+    mamba_head_dim: (2 * hiddenSize) / heads,
+    n_groups: 1,
+    ssm_state_size: headDim,
+  };
 }
 
 /** Attention in every third layer and in the last one, as in hybrids on the hub; layers of another type in the others. */
@@ -118,7 +133,9 @@ const epsilonNames: Readonly<Record<string, string>> = {
   falcon: 'layer_norm_epsilon',
   gpt_neox: 'layer_norm_eps',
   lfm2: 'norm_eps',
+  lfm2_moe: 'norm_eps',
   nemotron: 'norm_eps',
+  nemotron_h: 'layer_norm_epsilon',
   phi: 'layer_norm_eps',
   stablelm: 'layer_norm_eps',
   starcoder2: 'norm_epsilon',

@@ -88,7 +88,7 @@ function fitsName({ path, kind }: AdaptableModule, name: string): boolean {
 
 /** Whether a name is that of a parameter of experts: `experts.down_proj`, or more of its path. */
 export function isExpertParameter(name: string): boolean {
-  return /(^|\.)experts\.(gate_up_proj|down_proj)$/.test(name);
+  return /(^|\.)experts\.(gate_up_proj|up_proj|down_proj)$/.test(name);
 }
 
 function* fitWhole(

@@ -57,6 +57,7 @@ export interface DecoderBlock {
   readonly attentionNorm?: NormLayer;
   readonly attention?: AttentionLayer;
   readonly recurrent?: RecurrentLayer;
+  readonly mixerScales?: MixerScales;
   readonly attentionOutputNorm?: NormLayer;
   readonly mlpNorm?: NormLayer;
   readonly mlp?: FeedForward;
@@ -69,6 +70,12 @@ export interface DecoderBlock {
   readonly perLayer?: PerLayerBranch;
   /** The name of a tensor [1] by which the result of the block is multiplied. */
   readonly outputScale?: string;
+}
+
+/** Factors of what attention and the recurrent layer of a block read, and of what their output layers give. */
+export interface MixerScales {
+  readonly attention: { readonly input: number; readonly output: number };
+  readonly recurrent: { readonly input: number; readonly output: number };
 }
 
 /**

@@ -121,15 +121,19 @@ function mixedTokens(
   input: Value,
   { block, attentionIndex, kept }: Mixing,
 ): Value | undefined {
+  const tape = builder.tape(block.path);
+  const scales = block.mixerScales;
   const branches: Value[] = [];
   if (block.attention) {
-    const mixed = kept(attention.attend(input, block.attention, attentionIndex));
-    branches.push(linear(builder, mixed, block.attention.output));
+    const read = scaled(tape, input, scales?.attention.input ?? 1);
+    const mixed = kept(attention.attend(read, block.attention, attentionIndex));
+    branches.push(scaled(tape, linear(builder, mixed, block.attention.output), scales?.attention.output ?? 1));
   }
   if (block.recurrent) {
-    const mixed = kept(recur(builder, input, { layer: block.recurrent, rows: attention.states }));
-    branches.push(linear(builder, mixed, block.recurrent.output));
+    const read = scaled(tape, input, scales?.recurrent.input ?? 1);
+    const mixed = kept(recur(builder, read, { layer: block.recurrent, rows: attention.states }));
+    branches.push(scaled(tape, linear(builder, mixed, block.recurrent.output), scales?.recurrent.output ?? 1));
   }
   const [first, second] = branches;
-  return first && second ? builder.tape(block.path).op('Add', [first, second]) : first;
+  return first && second ? tape.op('Add', [first, second]) : first;
 }

@@ -10,6 +10,8 @@ export type MlpLayer = {
   /** xIELU has parameters of its own, at `<path>.act_fn`. */
   readonly activation: Activation | 'xielu';
   readonly down: LinearLayer;
+  /** Factors of the gate before the activation, and of the result. Only with separate layers of gate and up. */
+  readonly scales?: { readonly gate: number; readonly result: number };
 } & (
   | { readonly kind: 'gated'; readonly gate: LinearLayer; readonly up: LinearLayer }
   /** Whether gate and up share one matrix, with the gate first. */
@@ -22,13 +24,18 @@ export type MlpLayer = {
  *
  *   gated:  down(activation(gate(x)) ∘ up(x))
  *   plain:  down(activation(up(x)))
+ *   scaled: result · down(activation(gate · gate(x)) ∘ up(x))
  *
  * @param x  f32 [tokens, hidden]
  * @see Shazeer 2020, "GLU Variants Improve Transformer", eq. 6
  */
 export function mlp(builder: GraphBuilder, x: Value, layer: MlpLayer): Value {
   const tape = builder.tape(layer.path);
-  return linear(builder, inner(builder, tape, { x, layer }), layer.down);
+  return scaled(tape, linear(builder, inner(builder, tape, { x, layer }), layer.down), layer.scales?.result);
+}
+
+function scaled(tape: Tape, x: Value, factor = 1): Value {
+  return factor === 1 ? x : tape.op('Mul', [x, tape.scalar(factor)]);
 }
 
 function inner(builder: GraphBuilder, tape: Tape, { x, layer }: { x: Value; layer: MlpLayer }): Value {
@@ -36,7 +43,7 @@ function inner(builder: GraphBuilder, tape: Tape, { x, layer }: { x: Value; laye
     layer.activation === 'xielu' ? xielu(builder, y, activationPath(layer)) : activate(tape, y, layer.activation);
   if (layer.kind === 'plain') return activated(linear(builder, x, layer.up));
   if (layer.kind === 'gated') {
-    const gated = activated(linear(builder, x, layer.gate));
+    const gated = activated(scaled(tape, linear(builder, x, layer.gate), layer.scales?.gate));
     return tape.op('Mul', [gated, linear(builder, x, layer.up)]);
   }
   const [gate, up] = tape.ops('Split', [linear(builder, x, layer.gateUp)], {

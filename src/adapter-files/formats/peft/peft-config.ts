@@ -131,7 +131,7 @@ function targetsOf(data: z.infer<typeof supported>, path: string): LoraConfig['t
 
 /** The name that finds a parameter of experts, and no module. PEFT takes ends of paths, so that `down_proj` is enough there. */
 function parameterName(name: string): string {
-  return /^(gate_up_proj|down_proj)$/.test(name) ? `experts.${name}` : name;
+  return /^(gate_up_proj|up_proj|down_proj)$/.test(name) ? `experts.${name}` : name;
 }
 
 function isOtherParameter(name: unknown): boolean {

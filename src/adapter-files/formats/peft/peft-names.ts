@@ -63,7 +63,7 @@ export function expertSizes({
 
 /** Whether PEFT wraps another parameter around this one. It wraps them in the order of the model: gate and up, then down. */
 export function isWrapped({ path, kind }: Pick<AdaptableModule, 'path' | 'kind'>, paths: ReadonlySet<string>): boolean {
-  return kind === 'experts' && path.endsWith('.gate_up_proj') && paths.has(`${expertsPath(path)}.down_proj`);
+  return kind === 'experts' && /\.(gate_)?up_proj$/.test(path) && paths.has(`${expertsPath(path)}.down_proj`);
 }
 
 /** Every tensor that a file must contain for a module, with its shape. */

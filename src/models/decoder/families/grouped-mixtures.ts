@@ -57,7 +57,7 @@ export function groupedMixtures(fields: GroupedFields, context: GroupedContext):
   const inner = fields.moe_intermediate_size ?? defaults.inner;
   const shared = fields.n_shared_experts ?? defaults.shared;
   const dense = fields.first_k_dense_replace ?? defaults.dense;
-  const routing = routingOf(fields, { ...context, ...sizes });
+  const routing = groupedRouting(fields, { ...context, ...sizes });
   const normalizes = context.router === 'corrected' && (fields.norm_topk_prob ?? defaults.normalizes);
   return (index, block): FeedForward | undefined => {
     if (index < dense) return undefined;
@@ -78,9 +78,14 @@ export function groupedMixtures(fields: GroupedFields, context: GroupedContext):
 
 type Routing = Pick<RouterLayer, 'scoring' | 'corrects' | 'groups' | 'scale'>;
 
-function routingOf(
-  fields: GroupedFields,
-  { path, router, defaults, experts, perToken }: GroupedContext & MixtureSizes,
+interface GroupedRoutingContext extends MixtureSizes, Pick<GroupedContext, 'path' | 'router'> {
+  readonly defaults: Pick<GroupedDefaults, 'groups' | 'kept' | 'scale'>;
+}
+
+/** How experts in groups are chosen. @throws EspalierError MODEL_CONFIG_INVALID */
+export function groupedRouting(
+  fields: Pick<GroupedFields, 'n_group' | 'topk_group' | 'routed_scaling_factor'>,
+  { path, router, defaults, experts, perToken }: GroupedRoutingContext,
 ): Routing {
   const groups = fields.n_group ?? defaults.groups;
   const kept = fields.topk_group ?? defaults.kept;

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import type { RopeConfig } from '../rope.ts';
 import { flag } from './fields.ts';
 import { llamaFamily } from './llama-family.ts';
+import type { LlamaLike } from './llama-like.ts';
 
-const stretch = z.looseObject({ alpha: z.number().positive().nullish() }).nullish();
+/** How the rotary embedding is stretched. */
+export const stretch = z.looseObject({ alpha: z.number().positive().nullish() }).nullish();
 
 /** With `alpha`, the scaling `dynamic` means one base for rows of every length. */
 function stretched({ theta, dims }: RopeConfig, alpha: number): RopeConfig {
@@ -32,16 +34,28 @@ export const hunyuan = llamaFamily({
     rope_scaling: stretch,
     rope_parameters: stretch,
   }),
-  traits: ({ attention_bias: bias, ...fields }, { rope: read }) => {
-    const alpha = (fields.rope_scaling ?? fields.rope_parameters)?.alpha;
-    const rope = alpha && read.scaling.kind === 'dynamic' ? stretched(read, alpha) : read;
-    return {
-      biases: { queryKeyValue: bias, output: bias },
-      queryKeyNorm: 'head',
-      normsTurned: true,
-      normNames: { query: 'query_layernorm', key: 'key_layernorm' },
-      layer: () => ({ rope }),
-      longest: rope,
-    };
-  },
+  traits: (fields, { rope }) => hunyuanTraits(fields, rope),
 });
+
+interface HunyuanFields {
+  readonly attention_bias: boolean;
+  readonly rope_scaling?: z.infer<typeof stretch>;
+  readonly rope_parameters?: z.infer<typeof stretch>;
+}
+
+/** The attention of all models of Hunyuan. @param read  the rotary embedding as the file says it */
+export function hunyuanTraits(
+  { attention_bias: bias, ...fields }: HunyuanFields,
+  read: RopeConfig,
+): Partial<LlamaLike> {
+  const alpha = (fields.rope_scaling ?? fields.rope_parameters)?.alpha;
+  const rope = alpha && read.scaling.kind === 'dynamic' ? stretched(read, alpha) : read;
+  return {
+    biases: { queryKeyValue: bias, output: bias },
+    queryKeyNorm: 'head',
+    normsTurned: true,
+    normNames: { query: 'query_layernorm', key: 'key_layernorm' },
+    layer: () => ({ rope }),
+    longest: rope,
+  };
+}

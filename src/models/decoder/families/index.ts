@@ -7,8 +7,10 @@ import { cohere2 } from './cohere2.ts';
 import { deepseekV2, deepseekV3, kimiK2 } from './deepseek.ts';
 import { dots1 } from './dots1.ts';
 import { ernie45 } from './ernie4-5.ts';
+import { ernie45Moe } from './ernie4-5-moe.ts';
 import { exaone4 } from './exaone4.ts';
 import { falcon } from './falcon.ts';
+import { falconH1 } from './falcon-h1.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3, gemma3Multimodal } from './gemma3.ts';
 import { gemma4, gemma4Multimodal } from './gemma4.ts';
@@ -22,7 +24,9 @@ import { granite } from './granite.ts';
 import { graniteHybrid } from './granite-hybrid.ts';
 import { graniteMoe } from './granite-moe.ts';
 import { hunyuan } from './hunyuan.ts';
+import { hunyuanMoe } from './hunyuan-moe.ts';
 import { lfm2 } from './lfm2.ts';
+import { lfm2Moe } from './lfm2-moe.ts';
 import { llama } from './llama.ts';
 import { ministral } from './ministral.ts';
 import { ministral3 } from './ministral3.ts';
@@ -30,6 +34,7 @@ import { mistral } from './mistral.ts';
 import { mistral3 } from './mistral3.ts';
 import { mixtral } from './mixtral.ts';
 import { nemotron } from './nemotron.ts';
+import { nemotronH } from './nemotron-h.ts';
 import { olmo2 } from './olmo2.ts';
 import { olmo3 } from './olmo3.ts';
 import { olmoe } from './olmoe.ts';
@@ -56,8 +61,10 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   deepseekV3,
   dots1,
   ernie45,
+  ernie45Moe,
   exaone4,
   falcon,
+  falconH1,
   gemma2,
   gemma3,
   gemma3Multimodal,
@@ -73,8 +80,10 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   graniteHybrid,
   graniteMoe,
   hunyuan,
+  hunyuanMoe,
   kimiK2,
   lfm2,
+  lfm2Moe,
   llama,
   ministral,
   ministral3,
@@ -82,6 +91,7 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   mistral3,
   mixtral,
   nemotron,
+  nemotronH,
   olmo2,
   olmo3,
   olmoe,

@@ -1,21 +1,27 @@
 import { z } from 'zod';
 
 import type { LinearLayer } from '../../graph/linear.ts';
+import type { MlpLayer } from '../../graph/mlp.ts';
 import type { RecurrentLayer } from '../../graph/recurrent/recurrent-layer.ts';
 import { optional, positiveInteger, type Sizes } from './fields.ts';
 import { typesOfLayers } from './layer-types.ts';
-import { llamaFamily } from './llama-family.ts';
+import { llamaFamily, type FamilyParts } from './llama-family.ts';
+import type { LlamaLike } from './llama-like.ts';
 
-const own = z.looseObject({
+/** The fields of config.json that all generations of LFM2 have. */
+export const lfm2Fields = z.looseObject({
   conv_bias: optional(z.boolean(), false),
   conv_L_cache: optional(positiveInteger, 3),
+  full_attn_idxs: z.array(z.number().int().nonnegative()).nullish(),
+  layer_types: z.array(z.string()).nullish(),
+  tie_embedding: z.boolean().nullish(),
+});
+
+const own = lfm2Fields.extend({
   block_ff_dim: positiveInteger.nullish(),
   block_multiple_of: optional(positiveInteger, 256),
   block_ffn_dim_multiplier: z.number().positive().nullish(),
   block_auto_adjust_ff_dim: optional(z.boolean(), true),
-  full_attn_idxs: z.array(z.number().int().nonnegative()).nullish(),
-  layer_types: z.array(z.string()).nullish(),
-  tie_embedding: z.boolean().nullish(),
 });
 
 /** LFM2: gated short convolutions in most layers, attention in the others. */
@@ -36,55 +42,65 @@ export const lfm2 = llamaFamily({
   epsilon: 'norm_eps',
   rope: { theta: 1_000_000 },
   fields: own,
-  traits(fields, { sizes: read, rope, features, path }) {
-    const { conv_bias: bias, conv_L_cache: taps, full_attn_idxs: attended } = fields;
-    const { hiddenSize, layers } = read;
-    const types = typesOfLayers(fields.layer_types, {
-      features,
-      path,
-      layers,
-      types: ['full_attention', 'conv'],
-      fallback: (index) => (attended?.includes(index) === false ? 'conv' : 'full_attention'),
-    });
-    const sizes = { ...read, intermediateSize: innerSize(fields, read), tied: fields.tie_embedding ?? read.tied };
-    const linear = (at: string, width: number, out: number, hasBias = false): LinearLayer => ({
-      path: at,
-      in: width,
-      out,
-      bias: hasBias,
-    });
-    const conv = (block: string): RecurrentLayer => ({
-      kind: 'short-conv',
-      path: `${block}.conv`,
-      input: linear(`${block}.conv.in_proj`, hiddenSize, 3 * hiddenSize, bias),
-      conv: { path: `${block}.conv.conv`, channels: hiddenSize, taps, bias },
-      output: linear(`${block}.conv.out_proj`, hiddenSize, hiddenSize, bias),
-    });
-    return {
-      sizes,
-      activation: 'silu',
-      layer: () => ({ rope }),
-      queryKeyNorm: 'head',
-      normNames: {
-        attention: 'operator_norm',
-        mlp: 'ffn_norm',
-        query: 'q_layernorm',
-        key: 'k_layernorm',
-        last: 'embedding_norm',
-      },
-      outputName: 'out_proj',
-      recurrent: (index, block) => (types[index] === 'conv' ? conv(block) : undefined),
-      feedForward: (_, block) => ({
-        kind: 'gated',
-        path: `${block}.feed_forward`,
-        activation: 'silu',
-        gate: linear(`${block}.feed_forward.w1`, hiddenSize, sizes.intermediateSize),
-        up: linear(`${block}.feed_forward.w3`, hiddenSize, sizes.intermediateSize),
-        down: linear(`${block}.feed_forward.w2`, sizes.intermediateSize, hiddenSize),
-      }),
-    };
+  traits(fields, parts) {
+    const intermediateSize = innerSize(fields, parts.sizes);
+    return lfm2Traits(fields, { ...parts, sizes: { ...parts.sizes, intermediateSize } });
   },
 });
+
+/** What all generations of LFM2 have in common. Its feed-forward parts are dense. */
+export function lfm2Traits(
+  fields: z.infer<typeof lfm2Fields>,
+  { sizes: read, rope, features, path }: FamilyParts,
+): Partial<LlamaLike> {
+  const { conv_bias: bias, conv_L_cache: taps, full_attn_idxs: attended } = fields;
+  const { hiddenSize, layers } = read;
+  const types = typesOfLayers(fields.layer_types, {
+    features,
+    path,
+    layers,
+    types: ['full_attention', 'conv'],
+    fallback: (index) => (attended?.includes(index) === false ? 'conv' : 'full_attention'),
+  });
+  const conv = (block: string): RecurrentLayer => ({
+    kind: 'short-conv',
+    path: `${block}.conv`,
+    input: linear(`${block}.conv.in_proj`, hiddenSize, 3 * hiddenSize, bias),
+    conv: { path: `${block}.conv.conv`, channels: hiddenSize, taps, bias },
+    output: linear(`${block}.conv.out_proj`, hiddenSize, hiddenSize, bias),
+  });
+  return {
+    sizes: { ...read, tied: fields.tie_embedding ?? read.tied },
+    activation: 'silu',
+    layer: () => ({ rope }),
+    queryKeyNorm: 'head',
+    normNames: {
+      attention: 'operator_norm',
+      mlp: 'ffn_norm',
+      query: 'q_layernorm',
+      key: 'k_layernorm',
+      last: 'embedding_norm',
+    },
+    outputName: 'out_proj',
+    recurrent: (index, block) => (types[index] === 'conv' ? conv(block) : undefined),
+    feedForward: (_, block) => denseMlp(`${block}.feed_forward`, read),
+  };
+}
+
+function denseMlp(path: string, { hiddenSize, intermediateSize }: Sizes): MlpLayer {
+  return {
+    kind: 'gated',
+    path,
+    activation: 'silu',
+    gate: linear(`${path}.w1`, hiddenSize, intermediateSize),
+    up: linear(`${path}.w3`, hiddenSize, intermediateSize),
+    down: linear(`${path}.w2`, intermediateSize, hiddenSize),
+  };
+}
+
+function linear(path: string, width: number, out: number, bias = false): LinearLayer {
+  return { path, in: width, out, bias };
+}
 
 /** The width of the feed-forward part, which the file gives before it is reduced and rounded. */
 function innerSize(fields: z.infer<typeof own>, { intermediateSize }: Pick<Sizes, 'intermediateSize'>): number {

@@ -4,7 +4,14 @@ import type { FeedForward } from '../../graph/mixture.ts';
 import type { MlpLayer } from '../../graph/mlp.ts';
 import type { NormLayer } from '../../graph/norm.ts';
 import type { RecurrentLayer } from '../../graph/recurrent/recurrent-layer.ts';
-import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections, QueryKeyNorm } from '../decoder-config.ts';
+import type {
+  AttentionLayer,
+  DecoderBlock,
+  DecoderConfig,
+  MixerScales,
+  Projections,
+  QueryKeyNorm,
+} from '../decoder-config.ts';
 import { changingLength, type RopeConfig } from '../rope.ts';
 import type { Sizes } from './fields.ts';
 import { reachOf } from './read-rope.ts';
@@ -21,7 +28,12 @@ export interface LlamaLike {
   readonly layer: (index: number) => { readonly rope?: RopeConfig | undefined; readonly window?: number | undefined };
   /** The rotary settings that limit the longest row. Default: those of the first layer. */
   readonly longest?: RopeConfig;
-  readonly biases?: { readonly queryKeyValue?: boolean; readonly output?: boolean; readonly mlp?: boolean };
+  readonly biases?: {
+    readonly queryKeyValue?: boolean;
+    readonly output?: boolean;
+    readonly mlp?: boolean;
+    readonly head?: boolean;
+  };
   /** Whether there are norms before each branch, after it, or both, or one before two parallel branches. Default: before. */
   readonly norms?: 'before' | 'behind' | 'both' | 'parallel';
   /** Names of norms that differ from Llama's. */
@@ -44,6 +56,8 @@ export interface LlamaLike {
   readonly feedForward?: (index: number, block: string) => FeedForward | undefined;
   /** The recurrent layer that stands in the place of the attention of a block. @param block  the path of the block */
   readonly recurrent?: (index: number, block: string) => RecurrentLayer | undefined;
+  /** Whether recurrent layers stand beside attention instead, and the factors of both. */
+  readonly beside?: MixerScales;
   /** Whether the layer of the queries gives a gate for the result of each head too. */
   readonly gatedOutput?: boolean;
   /** The name of the output layer of attention. Default: `o_proj`. */
@@ -117,7 +131,7 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
       path: 'lm_head',
       in: sizes.hiddenSize,
       out: sizes.vocabSize,
-      bias: false,
+      bias: options.biases?.head ?? false,
       ...(tied && { weight: `${root}.embed_tokens.weight` }),
     },
     logitScale,
@@ -147,10 +161,13 @@ function blockOf(options: LlamaLike, index: number): DecoderBlock {
   };
   const behind = norms === 'behind' || norms === 'both';
   const recurrent = options.recurrent?.(index, path);
+  const { beside } = options;
   return {
     path,
     ...(norms !== 'behind' && { attentionNorm: norm(names.attention) }),
-    ...(recurrent ? { recurrent } : { attention: attentionOf(options, path, index) }),
+    ...(!recurrent || beside ? { attention: attentionOf(options, path, index) } : {}),
+    ...(recurrent && { recurrent }),
+    ...(beside && { mixerScales: beside }),
     ...(behind && { attentionOutputNorm: norm(names.attentionOutput) }),
     ...((norms === 'before' || norms === 'both') && { mlpNorm: norm(names.mlp) }),
     mlp: options.feedForward?.(index, path) ?? mlpOf(options, `${path}.mlp`),

@@ -51,19 +51,32 @@ export function mambaTypes(
   });
 }
 
-/** Makes the description of the Mamba 2 layer of a block, at `<block>.mamba`. @throws EspalierError MODEL_CONFIG_INVALID */
+export interface Mamba2Options extends Context {
+  readonly sizes: Sizes;
+  readonly activation: Activation;
+  /** The name of the layer below the path of its block. Default: `mamba`. */
+  readonly name?: string;
+  /** The number of channels. Default: mamba_expand times the hidden size. */
+  readonly channels?: number | undefined;
+  /** Whether the output layer has a bias. Default: as the input layer. */
+  readonly outputBias?: boolean;
+  /** What else differs. */
+  readonly own?: Pick<Mamba2Layer, 'norm' | 'factors'>;
+}
+
+/** Makes the description of the Mamba 2 layer of a block. @throws EspalierError MODEL_CONFIG_INVALID */
 export function mamba2Layers(
   fields: Fields,
-  { path: file, sizes, activation }: Context & { readonly sizes: Sizes; readonly activation: Activation },
+  { path: file, sizes, activation, name = 'mamba', channels: given, outputBias, own }: Mamba2Options,
 ): (block: string) => Mamba2Layer {
   const { mamba_n_heads: heads, mamba_n_groups: groups, mamba_d_state: stateDim, mamba_d_conv: taps } = fields;
   const { hiddenSize, epsilon } = sizes;
-  const inner = Math.trunc(fields.mamba_expand * hiddenSize);
+  const inner = given ?? Math.trunc(fields.mamba_expand * hiddenSize);
   const headDim = fields.mamba_d_head === 'auto' ? inner / heads : fields.mamba_d_head;
   const problems = [
     ...(headDim * heads === inner && Number.isInteger(headDim)
       ? []
-      : [`${heads} heads of ${headDim} are not the ${inner} channels of mamba_expand · hidden_size`]),
+      : [`${heads} heads of ${headDim} are not the ${inner} channels of the layer`]),
     ...(heads % groups === 0 ? [] : [`${heads} heads of mamba cannot share ${groups} groups evenly`]),
   ];
   if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path: file, problems });
@@ -71,7 +84,7 @@ export function mamba2Layers(
   const [least, most] = fields.time_step_limit ?? [0, Infinity];
   const { mamba_proj_bias: bias, mamba_conv_bias: hasConvBias } = fields;
   return (block) => {
-    const path = `${block}.mamba`;
+    const path = `${block}.${name}`;
     return {
       kind: 'mamba2',
       path,
@@ -84,7 +97,8 @@ export function mamba2Layers(
       activation,
       steps: { least, most },
       epsilon,
-      output: { path: `${path}.out_proj`, in: inner, out: hiddenSize, bias },
+      output: { path: `${path}.out_proj`, in: inner, out: hiddenSize, bias: outputBias ?? bias },
+      ...own,
     };
   };
 }

@@ -5,7 +5,7 @@ import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
 import { optional, positiveInteger, sizesSchema } from './fields.ts';
 import { llamaLike } from './llama-like.ts';
-import { mixtureFields, mixtureOf, mixtureSizes } from './mixtures.ts';
+import { expertNamed, mixtureFields, mixtureOf, mixtureSizes } from './mixtures.ts';
 import { readRope, ropeFields } from './read-rope.ts';
 
 const sizes = sizesSchema({
@@ -49,11 +49,5 @@ export const mixtral: DecoderFamily = {
         mixtureOf({ path: `${block}.mlp`, hiddenSize, inner, activation, normalizes: true, ...experts }),
     });
   },
-  rename: (name) =>
-    name
-      .replace('.block_sparse_moe.', '.mlp.')
-      .replace(/(\.experts\.\d+)\.(w[123])\./, (_, expert: string, matrix: string) => `${expert}.${matrices[matrix]}.`),
+  rename: (name) => expertNamed(name.replace('.block_sparse_moe.', '.mlp.')),
 };
-
-/** The names of an expert's matrices in checkpoints, and those since transformers 5. */
-const matrices: Readonly<Record<string, string>> = { w1: 'gate_proj', w2: 'down_proj', w3: 'up_proj' };

@@ -60,7 +60,7 @@ export interface MixtureOptions extends MixtureSizes {
   /** The name of the router below the path. Default: `gate`. */
   readonly router?: string;
   /** What else differs in the router. */
-  readonly routing?: Pick<RouterLayer, 'bias' | 'scoring' | 'corrects' | 'groups' | 'scale'>;
+  readonly routing?: Pick<RouterLayer, 'bias' | 'scoring' | 'corrects' | 'groups' | 'scale' | 'sumGuard'>;
   readonly shared?: MixtureLayer['shared'];
 }
 
@@ -89,6 +89,17 @@ export function mixtureOf(options: MixtureOptions): MixtureLayer {
     experts: Array.from({ length: experts }, (_, i) => gatedLinears(`${path}.experts.${i}`, { hiddenSize, inner })),
     ...(shared && { shared }),
   };
+}
+
+/** The names of an expert's matrices in checkpoints, and those since transformers 5. */
+const expertMatrices: Readonly<Record<string, string>> = { w1: 'gate_proj', w2: 'down_proj', w3: 'up_proj' };
+
+/** Translates `experts.0.w1.weight` to `experts.0.gate_proj.weight`, and so on. Other names stay. */
+export function expertNamed(name: string): string {
+  return name.replace(
+    /(\.experts\.\d+)\.(w[123])\./,
+    (_, expert: string, matrix: string) => `${expert}.${expertMatrices[matrix]}.`,
+  );
 }
 
 /** A gated feed-forward part, named as in Llama. Without `bias` it has none. */

@@ -17,7 +17,10 @@ export interface StateSpaceSizes {
   readonly stateDim: number;
 }
 
-/** A Mamba 2 layer. It has three more tensors, `A_log`, `D` and `dt_bias`, [heads] each, and the weight of its norm, [heads·headDim]. */
+/**
+ * A Mamba 2 layer. It has three more tensors, `A_log`, `D` and `dt_bias`, [heads] each, and the weight of its norm, [heads·headDim], if it
+ * has one.
+ */
 export interface Mamba2Layer extends StateSpaceSizes {
   readonly kind: 'mamba2';
   readonly path: string;
@@ -29,14 +32,32 @@ export interface Mamba2Layer extends StateSpaceSizes {
   /** The least and the largest step. */
   readonly steps: { readonly least: number; readonly most: number };
   readonly epsilon: number;
+  /** The norm of the result. Default: over all channels, after the gate. `none`: it has none. */
+  readonly norm?: GatedNorm | 'none';
+  /** Factors of what the input layer gives. Default: 1. */
+  readonly factors?: Mamba2Factors;
   readonly output: LinearLayer;
+}
+
+/** A norm over each of several groups of channels, before the gate or after it. */
+export interface GatedNorm {
+  readonly groups: number;
+  readonly beforeGate: boolean;
+}
+
+export interface Mamba2Factors {
+  readonly gate: number;
+  readonly x: number;
+  readonly b: number;
+  readonly c: number;
+  readonly step: number;
 }
 
 /**
  * A Mamba 2 layer before its output layer.
  *
  *   z, xBC, δ = input(h);   x, B, C = activation(conv(xBC));   Δ = clip(softplus(δ + dt_bias));   a = −e^A_log
- *   y = rms(ssd(x, Δ, a·Δ, B, C, D) ∘ silu(z))
+ *   y = rms(ssd(x, Δ, a·Δ, B, C, D) ∘ silu(z)),  or rms(ssd(...)) ∘ silu(z),  or without the norm
  *
  * @param hidden  f32 [tokens, hidden]
  * @returns f32 [tokens, heads·headDim]
@@ -50,7 +71,8 @@ export function mamba2(
   const tape = builder.tape(path);
   const heads = groups * share;
   const [inner, shared] = [heads * headDim, groups * stateDim];
-  const [gate, xbc, offsets] = splitLast(tape, linear(builder, hidden, layer.input), [inner, conv.channels, heads]);
+  const projected = multiplied(tape, linear(builder, hidden, layer.input), { layer, inner, shared });
+  const [gate, xbc, offsets] = splitLast(tape, projected, [inner, conv.channels, heads]);
   const mixed = causalConv(builder, rows.enter(tape, xbc, conv.channels), { layer: conv, rows });
   const [x, b, c] = splitLast(tape, activate(tape, mixed, layer.activation), [inner, shared, shared]);
   const steps = clipped(
@@ -76,10 +98,59 @@ export function mamba2(
     { sizes: layer, grid },
   );
   state.keep(end);
-  const gated = tape.op('Mul', [rows.leave(tape, output, inner), activate(tape, gate, 'silu')]);
-  return tape.op('SimplifiedLayerNormalization', [gated, builder.weight(`${path}.norm.weight`)], {
-    attributes: { axis: -1, epsilon: float(layer.epsilon) },
-  });
+  return gated(builder, tape, { layer, output: rows.leave(tape, output, inner), gate });
+}
+
+/** Multiplies the parts of what the input layer gives with their factors. */
+function multiplied(
+  tape: Tape,
+  projected: Value,
+  { layer, inner, shared }: { readonly layer: Mamba2Layer; readonly inner: number; readonly shared: number },
+): Value {
+  const { factors, groups, share } = layer;
+  if (factors === undefined) return projected;
+  const { gate, x, b, c, step } = factors;
+  const parts = [
+    [gate, inner],
+    [x, inner],
+    [b, shared],
+    [c, shared],
+    [step, groups * share],
+  ] as const;
+  const all = parts.flatMap(([factor, width]) => Array.from({ length: width }, () => factor));
+  return tape.op('Mul', [projected, tape.constant(tensorOf('float32', [all.length], all))]);
+}
+
+/** The gate and the norm, in the order of the layer: f32 [tokens, heads·headDim]. */
+function gated(
+  builder: GraphBuilder,
+  tape: Tape,
+  { layer, output, gate }: { readonly layer: Mamba2Layer; readonly output: Value; readonly gate: Value },
+): Value {
+  const { norm = { groups: 1, beforeGate: false } } = layer;
+  const open = activate(tape, gate, 'silu');
+  if (norm === 'none') return tape.op('Mul', [output, open]);
+  const normed = (x: Value): Value => groupNorm(builder, tape, x, { layer, groups: norm.groups });
+  return norm.beforeGate ? tape.op('Mul', [normed(output), open]) : normed(tape.op('Mul', [output, open]));
+}
+
+/** Normalizes each group of channels by itself. @param x  f32 [tokens, heads·headDim] */
+function groupNorm(
+  builder: GraphBuilder,
+  tape: Tape,
+  x: Value,
+  { layer, groups }: { readonly layer: Mamba2Layer; readonly groups: number },
+): Value {
+  const attributes = { axis: -1, epsilon: float(layer.epsilon) };
+  const weight = builder.weight(`${layer.path}.norm.weight`);
+  if (groups === 1) return tape.op('SimplifiedLayerNormalization', [x, weight], { attributes });
+  const inner = layer.groups * layer.share * layer.headDim;
+  const width = inner / groups;
+  const ones = tape.constant(tensorOf('float32', [width], new Float32Array(width).fill(1)));
+  const apart = tape.op('Reshape', [x, tape.int64s([-1, groups, width])], { shape: [x.shape?.[0], groups, width] });
+  const normed = tape.op('SimplifiedLayerNormalization', [apart, ones], { attributes });
+  const joined = tape.op('Reshape', [normed, tape.int64s([-1, inner])], { shape: [x.shape?.[0], inner] });
+  return tape.op('Mul', [joined, weight]);
 }
 
 function clipped(tape: Tape, x: Value, { steps: { least, most } }: Mamba2Layer): Value {

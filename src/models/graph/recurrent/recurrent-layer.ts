@@ -50,9 +50,13 @@ function ownWeights(layer: RecurrentLayer): [name: string, shape: number[]][] {
     case 'mamba2': {
       const heads = layer.groups * layer.share;
       const ofHeads = ['A_log', 'D', 'dt_bias'].map((name): [string, number[]] => [`${path}.${name}`, [heads]]);
-      return [...ofHeads, [`${path}.norm.weight`, [heads * layer.headDim]]];
+      return [...ofHeads, ...(layer.norm === 'none' ? [] : [normOf(path, heads * layer.headDim)])];
     }
   }
+}
+
+function normOf(path: string, width: number): [name: string, shape: number[]] {
+  return [`${path}.norm.weight`, [width]];
 }
 
 /** The states of one row, in the order in which the graph asks for them. */
