@@ -16,8 +16,14 @@ export function describeRemotes(adapters: readonly RemoteAdapter[]): string {
   return inColumns([['NAME', 'VERSION', 'STATE', 'RANK', 'IN MEMORY', 'REQUESTS', ''], ...rows]);
 }
 
-/** One name with its history. */
-export function describeRemote(adapter: RemoteAdapter): string {
+/**
+ * One name with its history.
+ * @param options.shards  with a line for each array of its weights in the server's memory
+ */
+export function describeRemote(
+  adapter: RemoteAdapter,
+  { shards: hasShards = false }: { readonly shards?: boolean | undefined } = {},
+): string {
   const { name, version, bytes, requests, pinned, fallback, problem, history = [] } = adapter;
   const size =
     bytes === null ? '' : `, ${megabytes(bytes)} of weights ${adapter.resident ? 'in memory' : 'not in memory'}`;
@@ -35,8 +41,22 @@ export function describeRemote(adapter: RemoteAdapter): string {
     ...history.map(({ version: moved, time, by, reason }, i) => {
       return `  ${i === 0 ? 'history ' : '        '}  ${time}  ${moved.slice(0, 12)}  by ${by}${because(reason)}`;
     }),
+    ...(hasShards ? shardLines(adapter) : []),
   ];
   return lines.join('\n');
+}
+
+function shardLines({ shards }: RemoteAdapter): string[] {
+  if (shards === undefined || shards === null) return ['  shards    none: its weights are not in memory'];
+  const rows = shards.map(({ tensor, file_offset: offset, address, bytes, aligned_bytes: aligned }) => [
+    tensor,
+    offset === null ? '-' : String(offset),
+    address ?? '-',
+    String(bytes),
+    String(aligned),
+  ]);
+  const table = inColumns([['TENSOR', 'FILE OFFSET', 'ADDRESS', 'BYTES', 'ALIGNED'], ...rows]);
+  return ['', table];
 }
 
 function stateOf({ state, draining }: RemoteAdapter): string {

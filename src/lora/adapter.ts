@@ -23,6 +23,14 @@ export interface ModuleWeights {
   readonly bias?: TensorOf<'float32'>;
 }
 
+/** Where the numbers of a tensor lie in the file of its adapter. */
+export interface FilePlace {
+  /** Its name in the file. */
+  readonly tensor: string;
+  /** Bytes before its first number. */
+  readonly offset: number;
+}
+
 /** An adapter in memory, checked against its base. It is immutable. */
 export interface Adapter {
   readonly config: LoraConfig;
@@ -36,6 +44,8 @@ export interface Adapter {
   readonly baseName: string | undefined;
   /** The fingerprint of that base, according to its file; absent: the file has none. */
   readonly baseFingerprint?: string | undefined;
+  /** Where the tensors of its modules were read; those that were computed from others are missing. Absent: it was read from no file. */
+  readonly places?: ReadonlyMap<TensorOf<'float32'>, FilePlace> | undefined;
   /** What was left out of its files without an effect. Each continues a sentence that begins with the adapter. */
   readonly notes?: readonly string[];
 }

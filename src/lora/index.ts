@@ -1,4 +1,4 @@
-export type { Adapter, ModuleWeights, SavedParameter } from './adapter.ts';
+export type { Adapter, FilePlace, ModuleWeights, SavedParameter } from './adapter.ts';
 export { type Distribution, initAdapter, type InitOptions } from './init-adapter.ts';
 export { assertPlain, type PlainOptions } from './inject/assert-plain.ts';
 export type { InjectionReport } from './inject/graft.ts';

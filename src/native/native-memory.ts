@@ -80,6 +80,12 @@ export class NativeMemory {
     this[handle] = new NativeHandle('memory', () => this.#release(mapped));
   }
 
+  /** Where it begins, for reports. */
+  get address(): bigint {
+    this[handle].assertOpen();
+    return this[pointer];
+  }
+
   bytes(byteOffset?: number, length?: number): Uint8Array {
     return this.#view(Uint8Array, byteOffset, length);
   }

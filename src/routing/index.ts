@@ -25,7 +25,7 @@ export {
 } from './breaker/fallback.ts';
 export { outcomeOf } from './breaker/outcome-of.ts';
 export { leaseAll } from './mixture.ts';
-export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
+export type { AdapterArena, AdapterFacts, HostWeights, Shard } from './registry/adapter-arena.ts';
 export { AdapterRegistry, type RegistryOptions } from './registry/adapter-registry.ts';
 export { leastAdapterMemory } from './registry/default-memory.ts';
 export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';

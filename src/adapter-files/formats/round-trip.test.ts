@@ -73,7 +73,8 @@ describe('.bin', () => {
         const bytes = await formatBinAdapter(adapter);
         const read = await parseBinAdapter(bytes, 'adapter.bin');
         expect(sorted(read.modules)).toEqual(sorted(adapter.modules));
-        expect({ ...read, modules: undefined }).toEqual({ ...adapter, modules: undefined });
+        const { places: _places, ...told } = read;
+        expect({ ...told, modules: undefined }).toEqual({ ...adapter, modules: undefined });
         const reversed = { ...adapter, modules: new Map([...adapter.modules].reverse()) };
         expect(await formatBinAdapter(reversed)).toEqual(bytes);
       }),

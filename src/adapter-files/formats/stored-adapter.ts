@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
-import type { LoraConfig, ModuleWeights } from '../../lora/index.ts';
+import type { Adapter, FilePlace, LoraConfig, ModuleWeights } from '../../lora/index.ts';
 import type { TensorOf } from '../../tensor/index.ts';
 
 /** An adapter as stored in a file, not yet compared with a base. */
@@ -14,12 +14,16 @@ export interface StoredAdapter {
   readonly baseName: string | undefined;
   /** The fingerprint of that base; absent: the file has none. */
   readonly baseFingerprint?: string | undefined;
+  /** Where its tensors were read; absent: from no file. */
+  readonly places?: Adapter['places'];
 }
 
 /** One module as a file's header describes it. */
 export interface StoredModule extends Pick<ModuleWeights, 'kind' | 'rank' | 'scaling'> {
   readonly a: { readonly shape: readonly number[] };
   readonly b: { readonly shape: readonly number[] };
+  /** Where its matrices lie in the file. */
+  readonly places: { readonly a: FilePlace; readonly b: FilePlace };
   /** Its numbers. The whole file must have been read. */
   weights(): Promise<ModuleWeights>;
 }
@@ -39,8 +43,13 @@ export async function readStored({
   modules,
 }: StoredStructure): Promise<StoredAdapter> {
   const read = new Map<string, ModuleWeights>();
-  for (const [path, module] of modules) read.set(path, await module.weights());
-  return { config, baseName, baseFingerprint, modules: read };
+  const places = new Map<ModuleWeights['a'], FilePlace>();
+  for (const [path, module] of modules) {
+    const weights = await module.weights();
+    read.set(path, weights);
+    for (const part of ['a', 'b'] as const) places.set(weights[part], module.places[part]);
+  }
+  return { config, baseName, baseFingerprint, modules: read, places };
 }
 
 /**

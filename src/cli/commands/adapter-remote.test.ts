@@ -69,6 +69,16 @@ describe('espalier adapter, on a running server', () => {
     expect(stdout).toMatch(/history {3}\S+Z {2}222222222222 {2}by store\n {12}\S+Z {2}111111111111 {2}by store/);
   });
 
+  it('shows where its weights lie, as far as they are in memory', async () => {
+    expect((await run('status', 'org/support', '--shards')).stdout).toContain('its weights are not in memory');
+    await run('pin', 'org/support', '--weights');
+    const { stdout } = await run('status', 'org/support', '--shards');
+    const [header, row] = stdout.trimEnd().split('\n').slice(-2);
+    expect(header?.trim().split(/ {2,}/)).toEqual(['TENSOR', 'FILE OFFSET', 'ADDRESS', 'BYTES', 'ALIGNED']);
+    expect(row?.split(/ +/)).toEqual([second, '8', '0x7f00', '64', '65']);
+    expect((await run('status', 'org/support')).stdout).not.toContain('0x7f00');
+  });
+
   it('moves a name by the beginning of a version, and rolls it back', async () => {
     expect((await run('publish', 'org/support', '111111')).stdout).toBe(`org/support is at ${first}\n`);
     expect(version()).toBe(first);

@@ -25,20 +25,29 @@ export const adapterListCommand: CommandDefinition = {
 export const adapterStatusCommand: CommandDefinition = {
   name: 'adapter status',
   summary: 'Shows what a running server knows of an adapter, with its history; without a name, all adapters.',
-  examples: ['espalier adapter status support', 'espalier adapter status --server http://127.0.0.1:9000 --json'],
+  examples: [
+    'espalier adapter status support',
+    'espalier adapter status support --shards',
+    'espalier adapter status --server http://127.0.0.1:9000 --json',
+  ],
   configure(command) {
-    command.argument('[name]', 'the name of an adapter');
+    command
+      .argument('[name]', 'the name of an adapter')
+      .option('--shards', 'also show where each array of its weights lies in its file and in memory');
     addServerOptions(command);
   },
   async run(options, { output, signal }) {
-    const read = readOptions(z.object({ ...serverSchema, name: adapterName.optional() }), options);
+    const read = readOptions(
+      z.object({ ...serverSchema, name: adapterName.optional(), shards: z.boolean().optional() }),
+      options,
+    );
     const client = clientOf(read, 'looks', signal);
     if (read.name === undefined) {
       const adapters = await client.list();
       return output.answer(adapters, () => describeRemotes(adapters));
     }
     const adapter = await client.get(read.name);
-    return output.answer(adapter, () => describeRemote(adapter));
+    return output.answer(adapter, () => describeRemote(adapter, read));
   },
 };
 

@@ -1,6 +1,7 @@
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { Adapter, ModuleWeights } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
+import type { Shard } from '../../routing/index.ts';
 import { elementCount, toFloat32 } from '../../tensor/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
 import { quantizeRanks, type RankMatrices } from './quantize-ranks.ts';
@@ -38,7 +39,7 @@ export async function prepareAdapter(
   adapter: Adapter,
   { gains, bytePaths = new Set(), unit = 1 }: PrepareAdapterOptions = {},
 ): Promise<PreparedAdapter> {
-  const { modules, bytes } = layOut(adapter, gains, { bytePaths, unit });
+  const { modules, bytes, arrays } = layOut(adapter, gains, { bytePaths, unit });
   const memory = NativeMemory.allocate(bytes, { isFilled: true });
   const pace = new Pace();
   const scratch = scratchOf(adapter, bytePaths);
@@ -51,7 +52,9 @@ export async function prepareAdapter(
     memory.dispose();
     throw error;
   }
-  return { memory, modules, bytes, dispose: () => memory.dispose() };
+  const shards = (): Shard[] =>
+    arrays.map(({ offset, ...array }) => ({ ...array, address: memory.address + BigInt(offset) }));
+  return { memory, modules, bytes, shards, dispose: () => memory.dispose() };
 }
 
 /**
@@ -68,33 +71,47 @@ function scratchOf({ modules }: Adapter, bytePaths: ReadonlySet<string>): RankMa
   return { a: new Float32Array(longest.a), b: new Float32Array(longest.b) };
 }
 
+/** A shard whose memory is not there yet. */
+interface PlacedArray extends Omit<Shard, 'address'> {
+  /** From the beginning of the adapter's memory. */
+  readonly offset: number;
+}
+
+interface Layout {
+  readonly modules: ReadonlyMap<string, PreparedModule>;
+  readonly bytes: number;
+  readonly arrays: readonly PlacedArray[];
+}
+
 function layOut(
-  { modules }: Adapter,
+  { modules, places }: Adapter,
   gains: Gains | undefined,
   { bytePaths, unit }: Required<Pick<PrepareAdapterOptions, 'bytePaths' | 'unit'>>,
-): { readonly modules: ReadonlyMap<string, PreparedModule>; readonly bytes: number } {
-  let bytes = 0;
-  const take = (count: number, size = 4): number => {
-    const offset = bytes;
+): Layout {
+  let end = 0;
+  const arrays: PlacedArray[] = [];
+  const take = (bytes: number, named: string, source?: ModuleWeights['a']): number => {
+    const place = source && places?.get(source);
     // Every array begins at a multiple of 4 bytes.
-    bytes += 4 * Math.ceil((count * size) / 4);
-    return offset;
+    const alignedBytes = 4 * Math.ceil(bytes / 4);
+    arrays.push({ tensor: place?.tensor ?? named, fileOffset: place?.offset, offset: end, bytes, alignedBytes });
+    end += alignedBytes;
+    return end - alignedBytes;
   };
   const placed = new Map<string, PreparedModule>();
   for (const [path, { rank, a, b, bias }] of modules) {
     const [width = 0, out = 0] = [a.shape[1], b.shape[0]];
-    const gain = gains?.has(path) === true ? out : undefined;
     const isBytes = bytePaths.has(path);
     placed.set(path, {
       rank,
-      a: isBytes ? take(wholeBlocks(rank, unit) * width, 1) : take(rank * width),
-      b: take(rank * out, isBytes ? 1 : 4),
-      scales: isBytes ? take(rank) : undefined,
-      gain: gain === undefined ? undefined : take(gain),
-      bias: bias === undefined ? undefined : take(out),
+      a: take(isBytes ? wholeBlocks(rank, unit) * width : 4 * rank * width, `${path} A`, a),
+      b: take((isBytes ? 1 : 4) * rank * out, `${path} B`, b),
+      scales: isBytes ? take(4 * rank, `${path} scales`) : undefined,
+      gain: gains?.has(path) === true ? take(4 * out, `${path} gain`) : undefined,
+      bias: bias === undefined ? undefined : take(4 * out, `${path} bias`, bias),
     });
   }
-  return { modules: placed, bytes };
+  return { modules: placed, bytes: end, arrays };
 }
 
 interface Filling {

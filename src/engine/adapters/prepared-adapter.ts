@@ -1,4 +1,4 @@
-import type { HostWeights } from '../../routing/index.ts';
+import type { HostWeights, Shard } from '../../routing/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 
 /** Offsets of the weights of one module in the memory of their adapter, in bytes. */
@@ -21,4 +21,5 @@ export interface PreparedAdapter extends HostWeights {
   readonly memory: NativeMemory;
   /** By path. */
   readonly modules: ReadonlyMap<string, PreparedModule>;
+  shards(): readonly Shard[];
 }

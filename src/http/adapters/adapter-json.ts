@@ -1,5 +1,5 @@
 import { type Cause, messageOf } from '../../core/index.ts';
-import type { AdapterInfo } from '../../routing/index.ts';
+import type { AdapterInfo, Shard } from '../../routing/index.ts';
 import type { NameFallback, RolloutControl } from '../../service/index.ts';
 import { actorFor, hideNames } from '../keys/hide-names.ts';
 import type { KeyHolder } from '../keys/key-holder.ts';
@@ -68,16 +68,42 @@ function problemFor(reader: KeyHolder, error: unknown): string {
   return messageOf(told);
 }
 
-/** With the moves of the name, the latest first. */
-export function adapterWithHistory(
+/** An array of a version's weights in the memory of the server. */
+export interface ShardJson {
+  readonly tensor: string;
+  /** Bytes before it in its file; null where it is not made from one tensor of a file. */
+  readonly file_offset: number | null;
+  /** In hexadecimal; null for a key that may see some names only. */
+  readonly address: string | null;
+  readonly bytes: number;
+  readonly aligned_bytes: number;
+}
+
+interface OneAdapter extends NameSettings {
+  readonly control: { shards(version: string): readonly Shard[] | undefined };
+}
+
+/** With where its weights lie in memory (null while they are not there), and the moves of the name, the latest first. */
+export function adapterInFull(
   info: AdapterInfo,
   reader: KeyHolder,
-  settings: NameSettings,
-): AdapterJson & { readonly history: readonly object[] } {
+  { control, ...settings }: OneAdapter,
+): AdapterJson & { readonly shards: readonly ShardJson[] | null; readonly history: readonly object[] } {
   const history = info.history.map(({ version, time, ...cause }) => {
     return { version, time: isoTime(time), ...causeFor(reader, cause) };
   });
-  return { ...adapterJson(info, reader, settings), history };
+  const shards = info.version === undefined ? undefined : control.shards(info.version);
+  return {
+    ...adapterJson(info, reader, settings),
+    shards: shards?.map((shard) => shardJson(shard, reader)) ?? null,
+    history,
+  };
+}
+
+/** WHY no address for tenants: it says something about a process that they share with others. */
+function shardJson({ tensor, fileOffset, address, bytes, alignedBytes }: Shard, { scope }: KeyHolder): ShardJson {
+  const at = scope.isAll ? `0x${address.toString(16)}` : null;
+  return { tensor, file_offset: fileOffset ?? null, address: at, bytes, aligned_bytes: alignedBytes };
 }
 
 /** WHY without the reason of another key: it may name what the reader may not see. */

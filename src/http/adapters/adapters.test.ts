@@ -66,6 +66,9 @@ describe('/v1/adapters', () => {
       ],
     });
     const one = await call('GET', policy);
+    const shard = { tensor: 'v2', file_offset: 8, address: '0x7f00', bytes: 2, aligned_bytes: 3 };
+    expect(one.body['shards']).toEqual([shard]);
+    expect(JSON.stringify(list.body)).not.toContain('0x7f00');
     expect(one.headers['etag']).toBe('"v2"');
     expect(one.body['history']).toMatchObject([{ version: 'v2' }, { version: 'v1', by: 'address 127.0.0.1' }]);
     expect(JSON.stringify([list.body, one.body])).not.toContain('path');

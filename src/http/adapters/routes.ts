@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AdapterInfo, fallbacks } from '../../routing/index.ts';
 import { type AdapterRoutesContext, createChange, type Named, nameIn } from './adapter-change.ts';
 import { holderOf } from '../keys/key-holder.ts';
-import { adapterJson, adapterWithHistory } from './adapter-json.ts';
+import { adapterInFull, adapterJson } from './adapter-json.ts';
 import { entityTag } from './preconditions.ts';
 import { addUpload, type UploadContext } from './upload-route.ts';
 
@@ -35,7 +35,7 @@ export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext 
   app.get<Named>('/v1/adapters/:name', { config: { access: 'read' } }, async (request, reply) => {
     const info = await control.describe(nameIn(context, request.params));
     if (info.version !== undefined) reply.header('etag', entityTag(info.version));
-    return adapterWithHistory(info, holderOf(request), context);
+    return adapterInFull(info, holderOf(request), context);
   });
   addUpload(app, context);
   const change = createChange(context);

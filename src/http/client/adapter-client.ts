@@ -12,6 +12,14 @@ const move = z.looseObject({
   reason: z.string().nullable(),
 });
 
+const shard = z.looseObject({
+  tensor: z.string(),
+  file_offset: z.number().nullable(),
+  address: z.string().nullable(),
+  bytes: z.number(),
+  aligned_bytes: z.number(),
+});
+
 const adapter = z.looseObject({
   name: z.string(),
   state: z.string(),
@@ -25,6 +33,8 @@ const adapter = z.looseObject({
   pinned: z.looseObject({ by: z.string(), reason: z.string().nullable(), weights: z.boolean() }).nullable(),
   fallback: z.looseObject({ answers: z.string(), declared: z.boolean() }).nullable(),
   problem: z.string().optional(),
+  // WHY optional: an older server does not tell them.
+  shards: z.array(shard).nullable().optional(),
   history: z.array(move).optional(),
 });
 

@@ -10,9 +10,24 @@ export interface AdapterFacts {
   readonly isAlone: boolean;
 }
 
+/** One array of an adapter's weights in host memory. */
+export interface Shard {
+  /** The name of the tensor in its file; for what was computed, the module and what it is. */
+  readonly tensor: string;
+  /** Bytes before the tensor in its file; undefined where the array is not made from one tensor of a file. */
+  readonly fileOffset: number | undefined;
+  /** Where the array begins in the memory of this process. */
+  readonly address: bigint;
+  readonly bytes: number;
+  /** The same, up to the beginning of the next array. */
+  readonly alignedBytes: number;
+}
+
 /** The weights of one adapter in host memory, in the layout of an arena. */
 export interface HostWeights {
   readonly bytes: number;
+  /** Its arrays, in the order of their addresses. Absent where they have no addresses. */
+  shards?(): readonly Shard[];
   /** Frees the memory. Idempotent. */
   dispose(): void;
 }

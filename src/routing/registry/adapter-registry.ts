@@ -1,5 +1,5 @@
 import { type Clock, EspalierError, publishAdapterEvent, systemClock, Turns } from '../../core/index.ts';
-import type { AdapterArena, HostWeights } from './adapter-arena.ts';
+import type { AdapterArena, HostWeights, Shard } from './adapter-arena.ts';
 import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
 import { type AdapterLease, type AdapterVersion, type Served, VersionRecord } from './adapter-version.ts';
 import { type AdapterInfo, servedBy } from './alias.ts';
@@ -341,6 +341,11 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   /** The versions whose weights are in host memory, the least recently used first. */
   resident(): readonly ResidentWeights[] {
     return [...this.#table.memory.table()];
+  }
+
+  /** Where the weights of a version lie in host memory; undefined if they are not there, or have no addresses. */
+  shards(digest: string): readonly Shard[] | undefined {
+    return this.#table.memory.look(digest)?.shards?.();
   }
 
   /** Releases the weights of versions of a store that were not used for `idleMs`. The owner calls it from time to time. */

@@ -112,6 +112,11 @@ export class HostMemory<Weights extends HostWeights> {
     return this.#hold(digest, kept);
   }
 
+  /** The weights, if they are in memory. This is no use of them, and keeps nothing. */
+  look(digest: string): Weights | undefined {
+    return this.#kept.get(digest)?.weights;
+  }
+
   /** Frees the weights as soon as nothing holds them. */
   drop(digest: string): void {
     const kept = this.#kept.get(digest);

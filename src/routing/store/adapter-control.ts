@@ -6,6 +6,7 @@ import {
   isAdapterName,
   serverItself,
 } from '../../core/index.ts';
+import type { Shard } from '../registry/adapter-arena.ts';
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
 import type { AdapterInfo, Pin } from '../registry/alias.ts';
 import type {
@@ -24,6 +25,7 @@ export type OperatedRegistry = Pick<
   AdapterRegistry,
   | 'list'
   | 'memory'
+  | 'shards'
   | 'info'
   | 'has'
   | 'versionBefore'
@@ -52,6 +54,8 @@ export interface AdapterControl {
   has(name: string): boolean;
   /** The host memory that the weights of versions use, its limit, and the number of those versions. */
   memory(): ReturnType<AdapterRegistry['memory']>;
+  /** Where the weights of a version lie in host memory; undefined if they are not there. */
+  shards(version: string): readonly Shard[] | undefined;
   /**
    * A name, with the moves of earlier processes in its history.
    * @throws EspalierError ADAPTER_NOT_FOUND
@@ -134,6 +138,7 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
   return {
     list: () => registry.list(),
     memory: () => registry.memory(),
+    shards: (version) => registry.shards(version),
     has: (name) => registry.has(name),
     async describe(name) {
       await recallHistory(name);

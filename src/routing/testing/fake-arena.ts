@@ -1,6 +1,6 @@
 import { breathe } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
-import type { AdapterArena, AdapterFacts, HostWeights } from '../registry/adapter-arena.ts';
+import type { AdapterArena, AdapterFacts, HostWeights, Shard } from '../registry/adapter-arena.ts';
 import type { AdapterSource, SourcedAdapter } from '../registry/adapter-source.ts';
 import type { AdoptedVersion } from '../registry/known-version.ts';
 
@@ -71,6 +71,11 @@ export class FakeWeights implements HostWeights {
   constructor(digest: string) {
     this.digest = digest;
     this.bytes = digest.length;
+  }
+
+  shards(): Shard[] {
+    const { bytes } = this;
+    return [{ tensor: this.digest, fileOffset: 8, address: 0x7f00n, bytes, alignedBytes: bytes + 1 }];
   }
 
   dispose(): void {

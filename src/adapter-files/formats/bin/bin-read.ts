@@ -198,7 +198,7 @@ class BinFile {
     }
   }
 
-  #module({ kind, rank, in: width, out, alpha, a, b }: Target): StoredModule {
+  #module({ path, kind, rank, in: width, out, alpha, a, b }: Target): StoredModule {
     const matrix = (shape: readonly [number, number], at: number): ModuleWeights['a'] => ({
       dtype: 'float32',
       shape,
@@ -212,7 +212,9 @@ class BinFile {
       a: matrix([rank, width], a),
       b: matrix([out, rank], b),
     };
-    return { ...weights, weights: () => Promise.resolve(weights) };
+    // The format names modules alone.
+    const places = { a: { tensor: `${path} A`, offset: a }, b: { tensor: `${path} B`, offset: b } };
+    return { ...weights, places, weights: () => Promise.resolve(weights) };
   }
 
   #config(path: string, targets: readonly Target[]): Pick<StoredStructure, 'config' | 'baseName' | 'baseFingerprint'> {

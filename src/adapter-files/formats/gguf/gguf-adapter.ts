@@ -1,4 +1,5 @@
 import { EspalierError } from '../../../core/index.ts';
+import type { FilePlace } from '../../../lora/index.ts';
 import type { BaseModel } from '../../../models/index.ts';
 import { convertToFloat32, typedArray, zerosOf, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import { parseGguf, type GgufFloats } from './gguf-format.ts';
@@ -84,7 +85,8 @@ export function ggufStructure(content: GgufFloats, path: string, heads: Attentio
       const second = await asFloat32(b);
       return { ...settings, a: await asFloat32(a), b: turned === undefined ? second : deinterleaved(second, turned) };
     };
-    modules.set(module, { ...settings, a, b, weights });
+    const places = { a: a.place, b: b.place };
+    modules.set(module, { ...settings, a, b, places, weights });
   }
   const bare = [...modules].map(([module, { rank }]) => ({ path: module, rank, alpha: alpha === 0 ? rank : alpha }));
   return { config: configOfModules(bare), modules, baseName: undefined, end: content.end };
@@ -115,9 +117,11 @@ function told(value: unknown): string {
   return value === undefined ? 'missing' : String(value).slice(0, 60);
 }
 
+type PlacedTensor = TensorData & { readonly place: FilePlace };
+
 interface Pair {
-  readonly a: TensorData;
-  readonly b: TensorData;
+  readonly a: PlacedTensor;
+  readonly b: PlacedTensor;
 }
 
 function pairsOf(
@@ -126,7 +130,8 @@ function pairsOf(
 ): Map<string, Pair> {
   const found = new Map<string, Partial<Pair>>();
   const problems: string[] = [];
-  for (const [name, tensor] of tensors) {
+  for (const [name, { offset, ...data }] of tensors) {
+    const tensor = { ...data, place: { tensor: name, offset } };
     const { layer, part = '', head, matrix = '' } = tensorName.exec(name)?.groups ?? {};
     const inner = Object.hasOwn(architecture.modules, part) ? architecture.modules[part] : undefined;
     const module = head === undefined ? inner && `model.layers.${Number(layer)}.${inner}` : 'lm_head';

@@ -9,8 +9,8 @@ import {
 
 /** A GGUF file whose tensors are plain floats, as in all adapters. */
 export interface GgufFloats extends Pick<GgufContent, 'metadata' | 'end'> {
-  /** Views of the file. */
-  readonly tensors: ReadonlyMap<string, TensorData>;
+  /** Views of the file, each with the bytes before it. */
+  readonly tensors: ReadonlyMap<string, TensorData & { readonly offset: number }>;
 }
 
 /** Reads a GGUF file. @throws EspalierError GGUF_MALFORMED; GGUF_UNSUPPORTED for quantized tensors and other versions */
@@ -28,13 +28,13 @@ export async function readGgufHeader(file: AdapterFile): Promise<GgufFloats> {
 }
 
 function withBytes({ metadata, end, tensors }: GgufContent, bytes: Uint8Array, path: string): GgufFloats {
-  const floats = new Map<string, TensorData>();
+  const floats = new Map<string, TensorData & { readonly offset: number }>();
   for (const [name, { type, shape, offset, length }] of tensors) {
     if (type !== 'float32' && type !== 'float16' && type !== 'float64' && type !== 'bfloat16') {
       const reason = `tensor ${name} has the element type ${type}, no plain float`;
       throw new EspalierError('GGUF_UNSUPPORTED', { path, reason });
     }
-    floats.set(name, { dtype: type, shape, bytes: bytes.subarray(offset, offset + length) });
+    floats.set(name, { dtype: type, shape, offset, bytes: bytes.subarray(offset, offset + length) });
   }
   return { metadata, end, tensors: floats };
 }

@@ -1,4 +1,5 @@
 import { EspalierError } from '../../../core/index.ts';
+import type { FilePlace } from '../../../lora/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import { formatOnnxAdapter, parseOnnxAdapter } from './onnx-adapter-format.ts';
 import {
@@ -69,7 +70,11 @@ export function onnxStructure(bytes: Uint8Array, path: string, { names }: OnnxNa
   for (const [module, { A, B }] of pairs.modules) {
     const [a, b] = [parameters.get(A ?? ''), parameters.get(B ?? '')];
     if (a === undefined || b === undefined) continue; // both are there: pairs without problems are whole
-    modules.set(module, storedModule({ a, b }, rankOf(module, a, b, path)));
+    const placeOf = (tensor = '', data: TensorData): FilePlace => {
+      return { tensor, offset: data.bytes.byteOffset - bytes.byteOffset };
+    };
+    const places = { a: placeOf(A, a), b: placeOf(B, b) };
+    modules.set(module, storedModule({ a, b }, { rank: rankOf(module, a, b, path), places }));
   }
   const bare = [...modules].map(([module, { rank }]) => ({ path: module, rank, alpha: rank }));
   return { config: configOfModules(bare), modules, baseName: undefined, end: bytes.byteLength };
@@ -77,10 +82,14 @@ export function onnxStructure(bytes: Uint8Array, path: string, { names }: OnnxNa
 
 const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
-function storedModule({ a, b }: Readonly<Record<'a' | 'b', TensorData>>, rank: number): StoredModule {
+function storedModule(
+  { a, b }: Readonly<Record<'a' | 'b', TensorData>>,
+  { rank, places }: Pick<StoredModule, 'rank' | 'places'>,
+): StoredModule {
   return {
     rank,
     scaling: 1,
+    places,
     a: { shape: a.shape.toReversed() },
     b: { shape: b.shape.toReversed() },
     weights: async () => ({ rank, scaling: 1, a: await matrixOf(a), b: await matrixOf(b) }),

@@ -1,6 +1,6 @@
 import { breathe } from '../../../core/index.ts';
 import { assertFinite, type TensorData, type TensorOf } from '../../../tensor/index.ts';
-import type { Adapter, ModuleWeights, SavedParameter } from '../../../lora/index.ts';
+import type { Adapter, FilePlace, ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import type { BaseEmbeddings } from '../../../models/index.ts';
 import { checkedDigest } from '../../identity.ts';
@@ -69,6 +69,7 @@ export async function toAdapter({
   plan,
   start,
   weights,
+  entries,
   tensors,
   tokens,
   embeddings,
@@ -83,6 +84,7 @@ export async function toAdapter({
       : await checkCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
   const names = new Map<unknown, string>();
   const stored = await readModules(plan.targets, tensors, names);
+  const places = placesOf(stored.values(), names, entries);
   const found = start && embeddings ? await sinceStart(stored, start, { embeddings, path: configPath, names }) : stored;
   for (const rows of tokens) {
     for (const [path, module] of await tokenModules(rows, { tensors, embeddings, configPath })) {
@@ -96,7 +98,22 @@ export async function toAdapter({
   const content = { modules, saved };
   const digest = await checkedDigest(content, (tensor) => `${names.get(tensor)} in ${weights.path}`);
   const told = { ...(saved.size > 0 && { saved }), ...(notes.length > 0 && { notes }) };
-  return { config, modules, digest, baseName, baseFingerprint, ...told };
+  return { config, modules, digest, baseName, baseFingerprint, places, ...told };
+}
+
+function placesOf(
+  modules: Iterable<ModuleWeights>,
+  names: ReadonlyMap<unknown, string>,
+  entries: PeftContent['entries'],
+): Map<ModuleWeights['a'], FilePlace> {
+  const places = new Map<ModuleWeights['a'], FilePlace>();
+  for (const { a, b, magnitude, bias } of modules) {
+    for (const tensor of [a, b, magnitude, bias]) {
+      const entry = tensor && entries.get(names.get(tensor) ?? '');
+      if (tensor && entry) places.set(tensor, { tensor: entry.name, offset: entry.offset });
+    }
+  }
+  return places;
 }
 
 /** The changed modules in the order of the base. */
