@@ -26,6 +26,8 @@ export interface Settings {
   /** The folder of an older build with which speed is compared. */
   readonly before: string | undefined;
   readonly threads: number;
+  /** The one action that is tried, of a part that has several; undefined: all. */
+  readonly only?: string | undefined;
 }
 
 export interface Choices {
@@ -35,10 +37,11 @@ export interface Choices {
   readonly base?: string | undefined;
   readonly before?: string | undefined;
   readonly threads?: number | undefined;
+  readonly only?: string | undefined;
 }
 
-export function settingsOf({ seed = 1, share = 1, base, before, threads = 2 }: Choices): Settings {
-  return { seed, amount: (full) => Math.max(1, Math.round(full * share)), base, before, threads };
+export function settingsOf({ seed = 1, share = 1, base, before, threads = 2, only }: Choices): Settings {
+  return { seed, amount: (full) => Math.max(1, Math.round(full * share)), base, before, threads, only };
 }
 
 /** A claim that could not be tried. */

@@ -1,4 +1,4 @@
-// `npm run soak [-- part...] [--share 0.01] [--seed 1] [--base DIR] [--before DIR] [--threads 2] [--json FILE]`. See soak/README.md.
+// `npm run soak [-- part...] [--share 0.01] [--seed 1] [--base DIR] [--before DIR] [--threads 2] [--only publish] [--json FILE]`. See soak/README.md.
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { described, machine, settingsOf } from './finding.ts';
@@ -12,13 +12,15 @@ const { values, positionals } = parseArgs({
     base: { type: 'string' },
     before: { type: 'string' },
     threads: { type: 'string', default: '2' },
+    only: { type: 'string' },
     json: { type: 'string' },
   },
 });
 
 const chosen = positionals.length === 0 ? parts : positionals.map(partNamed);
 const [share, seed, threads] = [values.share, values.seed, values.threads].map(Number);
-const settings = settingsOf({ share, seed, threads, base: values.base, before: values.before });
+const { base, before, only } = values;
+const settings = settingsOf({ share, seed, threads, base, before, only });
 process.stdout.write(`${machine()}, seed ${seed}, ${share} of the full amounts\n`);
 for (const part of chosen) {
   const began = performance.now();

@@ -1,5 +1,7 @@
 import { cp, mkdir, readdir, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { systemFiles } from '../../src/adapter-store/files/store-files.ts';
 import { readAudit } from '../../src/adapter-store/index.ts';
 import { createRandom, type Random } from '../../src/core/index.ts';
 import { notRun, quantile, type Finding, type Part, type Settings } from '../finding.ts';
@@ -52,6 +54,7 @@ export const crashPart: Part = {
     await prepareStore(prepared);
     await prepareRecord(prepared);
     for (const action of [...(Object.keys(actions) as ActionName[]), 'audit'] as const) {
+      if (settings.only !== undefined && settings.only !== action) continue;
       const crashing = { scratch: scratch.path, prepared, action };
       yield await crash(crashing, settings);
       yield await cutShort(crashing, settings);
@@ -72,9 +75,8 @@ async function crash(crashing: Crashing, settings: Settings): Promise<Finding> {
   const random = createRandom(settings.seed, crashing.action);
   const share = settings.amount(1_000_000) / 1_000_000;
   const counts = newCounts();
-  for (const injection of await injectionsOf(crashing)) {
-    if (random.uniform() < share) await tryOne(crashing, faulty(injection), counts);
-  }
+  const chosen = (await injectionsOf(crashing)).filter(() => random.uniform() < share);
+  await tryAll(crashing, chosen.map(faulty), counts);
   return finding(`${crashing.action}: ${claimOf(crashing)}`, counts, counts.wrong + counts.slow === 0);
 }
 
@@ -82,10 +84,11 @@ async function crash(crashing: Crashing, settings: Settings): Promise<Finding> {
 async function cutShort(crashing: Crashing, settings: Settings): Promise<Finding> {
   const random = createRandom(settings.seed, `${crashing.action}, short`);
   const counts = newCounts();
-  for (const limit of await limitsOf(crashing, settings.amount(drawnLimits), random)) {
-    const attempt = { what: `files of ${limit} bytes`, run: (run: Run) => runLimited(run, limit) };
-    await tryOne(crashing, attempt, counts);
-  }
+  const limits = await limitsOf(crashing, settings.amount(drawnLimits), random);
+  const attempts = limits.map((limit) => {
+    return { what: `files of ${limit} bytes`, run: (run: Run) => runLimited(run, limit) };
+  });
+  await tryAll(crashing, attempts, counts);
   const claim = `${crashing.action}, writes that are cut short: ${claimOf(crashing)}`;
   return finding(claim, counts, counts.wrong + counts.slow === 0);
 }
@@ -139,6 +142,17 @@ function faulty(injection: Injection): Attempt {
   return { what: `${fault} at ${call} ${nth}`, run: (run) => runWith(run, injection) };
 }
 
+/** Attempts that run at once. WHY more than processors: a process that begins or ends waits for the disk half of the time. */
+const atOnce = 2 * availableParallelism();
+
+async function tryAll(crashing: Crashing, attempts: readonly Attempt[], counts: CrashCounts): Promise<void> {
+  const left = attempts.values();
+  const one = async (): Promise<void> => {
+    for (const attempt of left) await tryOne(crashing, attempt, counts);
+  };
+  await Promise.all(Array.from({ length: atOnce }, one));
+}
+
 async function tryOne(crashing: Crashing, attempt: Attempt, counts: CrashCounts): Promise<void> {
   const folder = await copyOf(crashing);
   counts.runs++;
@@ -147,6 +161,8 @@ async function tryOne(crashing: Crashing, attempt: Attempt, counts: CrashCounts)
   const began = performance.now();
   const problem = await stateAfter(folder, crashing.action, { told, counts }).catch(String);
   const ms = performance.now() - began;
+  // WHY now: thousands of stores would fill the disk for temporary files.
+  await systemFiles.removeTree(folder);
   counts.openMs.push(ms);
   if (ms > openLimitMs) counts.slow++;
   if (problem === undefined) return;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AdapterStore, type StoreFiles } from '../../src/adapter-store/index.ts';
-import { systemFiles } from '../../src/adapter-store/files/store-files.ts';
+import { changesInOrder, systemFiles } from '../../src/adapter-store/files/store-files.ts';
 import { readCopy, versionOf, write } from '../../src/adapter-store/testing/test-adapters.ts';
 import { TestUser } from '../../src/adapter-store/testing/store-under-test.ts';
 
@@ -16,6 +16,7 @@ export type ActionName = keyof typeof actions;
 /** Puts links into their place in two steps, so that a name has none for a moment. It is wrong. */
 const removesFirst: StoreFiles = {
   ...systemFiles,
+  inOrder: (changes) => changesInOrder(removesFirst, changes),
   async exchange(a, b) {
     await systemFiles.unlink(b);
     await systemFiles.rename(a, b);

@@ -145,14 +145,14 @@ async function traced({ folder, words }: Run, options: readonly string[]): Promi
   }
 }
 
+/** WHY its output is read to the end: it also tells of each thread that begins, and ends if nobody reads that. */
 async function attached(tracer: ChildProcess): Promise<void> {
   let told = '';
-  for await (const piece of tracer.stderr ?? []) {
-    told += String(piece);
-    if (/ attached/.test(told)) {
-      tracer.stderr?.resume();
-      return;
-    }
-  }
-  throw new Error(`strace cannot attach: ${told}`);
+  await new Promise<void>((resolve, reject) => {
+    tracer.stderr?.on('data', (piece) => {
+      told += String(piece);
+      if (/ attached/.test(told)) resolve();
+    });
+    tracer.once('exit', () => reject(new Error(`strace cannot attach: ${told}`)));
+  });
 }

@@ -34,6 +34,7 @@ export {
   type FolderFiles,
   lookAtSource,
   openAdapterSource,
+  type OpenSourceOptions,
 } from './source/adapter-source.ts';
 export { releaseTensors } from './source/release-tensors.ts';
 export { holdContents, type HeldContents, type HeldFile } from './source/held-contents.ts';

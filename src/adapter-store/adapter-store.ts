@@ -1,5 +1,5 @@
 import { lstat, mkdir } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 import {
   EspalierError,
   isAdapterName,
@@ -9,6 +9,7 @@ import {
   type Cause,
 } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
+import { onDisk } from '../native/index.ts';
 import { Admission } from './admission.ts';
 import { ActiveLinks } from './active/active-links.ts';
 import { PinnedNames } from './active/pinned-names.ts';
@@ -164,7 +165,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
       refuse: (entry, refused) => arrivals.refuse(entry, refused),
       isSeen: ({ path }, signature) => seen.has(path, signature),
       onTrouble: (entry, error) => arrivals.tellTrouble(entry, error),
-      onFolder: (path) => this.#follower?.watch(path),
+      watch: (path) => this.#follower?.watch(path) === true,
     });
   }
 
@@ -202,12 +203,11 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     const names = new Set(paths.map((path) => relative(active, path)).filter((name) => !/(?:^|\/)\./.test(name)));
     const served = this.#running?.names;
     // What is the first part of names such as org/name, or was: its names are found by looking at everything.
-    const found = await Promise.all(
-      [...names].map(async (name) => {
-        const kind = await kindAt(join(active, name));
-        return kind === 'folder' || (kind === undefined && served?.has(name) === false);
-      }),
-    );
+    const kinds = new Map((await onDisk('entriesIn', active, [...names])).map(({ name, kind }) => [name, kind]));
+    const found = [...names].map((name) => {
+      const kind = kinds.get(name);
+      return kind === 'folder' || (kind === undefined && served?.has(name) === false);
+    });
     await served?.follow(found.includes(true) ? undefined : names);
   }
 
@@ -370,11 +370,4 @@ const readAtOnce = 64;
 
 function assertName(name: string): void {
   if (!isAdapterName(name)) throw new EspalierError('STORE_NAME_INVALID', { name, expected: adapterNameForm });
-}
-
-async function kindAt(path: string): Promise<'folder' | 'other' | undefined> {
-  return lstat(path).then(
-    (found) => (found.isDirectory() ? 'folder' : 'other'),
-    () => undefined,
-  );
 }

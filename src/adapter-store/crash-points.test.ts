@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readAudit } from './audit/read-audit.ts';
-import type { StoreFiles } from './files/store-files.ts';
+import { changesInOrder, type StoreFiles } from './files/store-files.ts';
 import { EndingFiles, steppedFiles } from './testing/stepped-files.ts';
 import { StoreUnderTest } from './testing/store-under-test.ts';
 import { drop, write, writeNotFinite } from './testing/test-adapters.ts';
@@ -200,17 +200,21 @@ async function findKilled(
 
 describe('the same checks', () => {
   /** How a store would be that does not exchange links: it removes one and makes another. */
-  const removing: Change = (files) => ({
-    ...files,
-    exchange: async (fresh, path) => {
-      const [next, before] = [await readlink(fresh), await readlink(path)];
-      await files.unlink(path);
-      await files.link(next, path);
-      await files.unlink(fresh);
-      await files.link(before, fresh);
-      return true;
-    },
-  });
+  const removing: Change = (files) => {
+    const wrong: StoreFiles = {
+      ...files,
+      inOrder: (changes) => changesInOrder(wrong, changes),
+      exchange: async (fresh, path) => {
+        const [next, before] = [await readlink(fresh), await readlink(path)];
+        await files.unlink(path);
+        await files.link(next, path);
+        await files.unlink(fresh);
+        await files.link(before, fresh);
+        return true;
+      },
+    };
+    return wrong;
+  };
   it('find out a store that removes a link before it makes the next', async () => {
     const action = actions['an activation'] as Action;
     const taken = await stepsOf(action, removing);

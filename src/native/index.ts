@@ -1,10 +1,11 @@
 export { type FolderEvent, type FolderWatcher, openFolderWatcher } from './inotify.ts';
-export { hasLargeStacks, loadNative } from './load-native.ts';
+export { hasLargeStacks, loadNative } from './load-native.js';
 export { handle, liveHandles, NativeHandle, pointer } from './native-handle.ts';
 export { exitAtOnce, Mpi, type MpiRequest } from './mpi.ts';
 export { loadMpi, mpiCandidates, type MpiLibrary } from './mpi-library.ts';
 export { NativeMemory } from './native-memory.ts';
 export { openWriters, type OpenWriters } from './open-writers.ts';
 export type { Pointer } from './pointer.ts';
-export { renameBy, type RenameMode, type RenameOutcome } from './rename.ts';
+export { renameBy, type RenameMode, type RenameOutcome } from './rename.js';
+export { type DiskCalls, onDisk } from './disk/disk-threads.ts';
 export { emptyShared, sharedMemory } from './shared-memory.ts';

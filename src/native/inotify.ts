@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import koffi from 'koffi';
 import { decodeInotify, inotifyFlags as flags, type InotifyRecord } from './inotify-records.ts';
-import { loadNative } from './load-native.ts';
+import { loadNative } from './load-native.js';
 
 /** What happened in a watched folder. `name` is empty if it happened to the folder itself. */
 export type FolderEvent =

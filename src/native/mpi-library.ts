@@ -1,6 +1,6 @@
 import type { LibraryHandle } from 'koffi';
 import { messageOf } from '../core/index.ts';
-import { loadNative } from './load-native.ts';
+import { loadNative } from './load-native.js';
 import type { Pointer } from './pointer.ts';
 
 /** Whose handles a library of MPI takes: those of the ABI of MPI 5, or its own. */

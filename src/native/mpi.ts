@@ -1,5 +1,5 @@
 import { EspalierError, messageOf } from '../core/index.ts';
-import { loadNative } from './load-native.ts';
+import { loadNative } from './load-native.js';
 import type { MpiLibrary } from './mpi-library.ts';
 
 /** A message that is on its way. Its bytes must not change, or be used, until it is done. */

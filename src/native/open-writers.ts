@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { loadNative } from './load-native.ts';
+import { loadNative } from './load-native.js';
 
 /** Whether another program has the file open for writing; `unknown` where the system does not say. */
 export type OpenWriters = 'none' | 'some' | 'unknown';

@@ -1,7 +1,7 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError } from '../core/index.ts';
 import type { Pointer } from './pointer.ts';
-import { loadNative } from './load-native.ts';
+import { loadNative } from './load-native.js';
 
 /** Allocates whole, zeroed pages from the operating system, which provides physical memory only when a page is first used. */
 export interface PageAllocator {

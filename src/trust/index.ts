@@ -4,7 +4,7 @@ export { assertListed, decideAdapter, type SignedList, type Use, type Vouched } 
 export { parsePolicy } from './policy/parse-policy.ts';
 export type { Policy, Signer } from './policy/policy.ts';
 export { readPolicy } from './policy/read-policy.ts';
-export { type FoundList, readLists } from './read-signed-list.ts';
+export { type FoundList, maxListBytes, readLists, withSignatures } from './read-signed-list.ts';
 export { formatMinisign, type MinisignSecretKey, readMinisignSecretKey } from './signatures/sign-minisign.ts';
 export { type Purpose, signatureEndings } from './signatures/signature.ts';
 export { checkFiles, filesToSign, hashOfFile } from './signed-files.ts';

@@ -1,10 +1,7 @@
-import { type FileHandle, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EspalierError, namesIn } from '../../core/index.ts';
-import { descriptorPath, openInside, type Opened } from './open-inside.ts';
+import { EspalierError } from '../../core/index.ts';
 import type { SourceStamps } from './settling.ts';
-import { sharedMemory } from '../../native/index.ts';
-import { isSameFile, isUnchanged, stampOf, type Stamp } from '../../atomic-files/index.ts';
+import { type DiskCalls, onDisk, sharedMemory } from '../../native/index.ts';
 
 /** A file of an adapter, on the disk or in memory. */
 export interface AdapterFile {
@@ -44,8 +41,8 @@ export interface FolderFiles {
   readonly inner?: { readonly name: string; readonly ending: string } | undefined;
 }
 
-/** Most files of the inner folder that are opened. */
-const maxInner = 100;
+type OpenedFiles = ReturnType<DiskCalls['openFiles']>;
+type OpenedFile = OpenedFiles['top'];
 
 /**
  * An adapter's folder or file. Everything in it is opened once. On Linux a folder's files are opened through the folder's descriptor.
@@ -53,29 +50,28 @@ const maxInner = 100;
  */
 export class AdapterSource implements AdapterContents, AsyncDisposable {
   readonly path: string;
-  readonly #top: Opened;
-  readonly #places: readonly FolderPlace[];
+  readonly #opened: OpenedFiles;
   readonly #isIncomplete: boolean;
 
-  constructor(path: string, top: Opened, { places, isIncomplete }: { places: FolderPlace[]; isIncomplete: boolean }) {
+  constructor(path: string, opened: OpenedFiles, { required }: Pick<FolderFiles, 'required'>) {
     this.path = path;
-    this.#top = top;
-    this.#places = places;
-    this.#isIncomplete = isIncomplete;
+    this.#opened = opened;
+    this.#isIncomplete = opened.places.some(({ name, opened: file }) => file === undefined && required.includes(name));
   }
 
   get isFolder(): boolean {
-    return this.#top.isFolder;
+    return this.#opened.top.isFolder;
   }
 
   file(name?: string): OpenAdapterFile | undefined {
-    if (name === undefined) return this.isFolder ? undefined : fileOf(this.#top, this.path);
-    const opened = this.#places.find((place) => place.name === name)?.opened;
+    const { top, places } = this.#opened;
+    if (name === undefined) return this.isFolder ? undefined : fileOf(top, this.path);
+    const opened = places.find((place) => place.name === name)?.opened;
     return opened && !opened.isFolder ? fileOf(opened, join(this.path, name)) : undefined;
   }
 
   get names(): readonly string[] {
-    return this.#places.flatMap(({ name, opened }) => (opened && !opened.isFolder ? [name] : []));
+    return this.#opened.places.flatMap(({ name, opened }) => (opened && !opened.isFolder ? [name] : []));
   }
 
   requiredFile(name: string): OpenAdapterFile {
@@ -85,23 +81,33 @@ export class AdapterSource implements AdapterContents, AsyncDisposable {
   }
 
   get stamps(): SourceStamps {
-    const files = this.#places.flatMap(({ opened }) => opened?.stamp ?? []);
-    return { top: this.#top.stamp, files, isIncomplete: this.#isIncomplete };
+    const { top, places } = this.#opened;
+    const files = places.flatMap(({ opened }) => opened?.stamp ?? []);
+    return { top: top.stamp, files, isIncomplete: this.#isIncomplete };
+  }
+
+  /**
+   * What its files held at a moment after they were opened, at which nothing had happened to them since; undefined if they were not read
+   * then, or had changed.
+   */
+  get contents(): ReadonlyMap<string, Uint8Array> | undefined {
+    return this.#opened.isUnchanged ? this.#opened.contents : undefined;
+  }
+
+  /** The small files that were asked for and are there, by their paths. */
+  get small(): OpenedFiles['small'] {
+    return this.#opened.small;
   }
 
   /** Whether the paths still lead to the opened files, and nothing was written to them since. */
-  async isUnchanged(): Promise<boolean> {
-    const top = await stampAt(this.path);
-    if (this.isFolder ? !isSameFile(top, this.#top.stamp) : !isUnchanged(top, this.#top.stamp)) return false;
-    for (const { at, opened } of this.#places) {
-      if (!isUnchanged(await stampAt(at), opened?.stamp)) return false;
-    }
-    return true;
+  isUnchanged(): Promise<boolean> {
+    const { top, places } = this.#opened;
+    return onDisk('areUnchanged', this.path, { top, places });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { opened } of this.#places) await opened?.handle.close();
-    await this.#top.handle.close();
+    const { top, places } = this.#opened;
+    await onDisk('closeAll', [...places.flatMap(({ opened }) => opened?.descriptor ?? []), top.descriptor]);
   }
 }
 
@@ -109,67 +115,35 @@ export function missingFile(folder: string, name: string): EspalierError {
   return new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: join(folder, name) });
 }
 
-async function rootOf(within: string): Promise<string> {
-  return realpath(within).catch((cause: unknown) => {
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: within }, { cause });
-  });
-}
-
-interface FolderPlace {
-  readonly name: string;
-  /** The path with which it is opened. */
-  readonly at: string;
-  readonly opened: Opened | undefined;
+export interface OpenSourceOptions {
+  readonly files: FolderFiles;
+  /** All opened files must lie in this folder, also through links. */
+  readonly within?: string | undefined;
+  /**
+   * Whether optional files are looked for only where the folder lists them when it is opened. One that comes later is not noticed by
+   * `isUnchanged`.
+   */
+  readonly isListed?: boolean | undefined;
+  /** The files are read at once if they have at most so many bytes together. Default: none are. */
+  readonly readUpTo?: number | undefined;
+  /** Small files that are read at once as well, where they are. They are no part of the adapter. */
+  readonly small?: Parameters<DiskCalls['openFiles']>[0]['small'];
 }
 
 /**
  * Opens an adapter's folder with its files, or its only file.
  *
- * @param within  all opened files must lie in this folder, also through links
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE
  */
 export async function openAdapterSource(
   path: string,
-  { files, within }: { readonly files: FolderFiles; readonly within?: string | undefined },
+  { files, within, isListed = false, readUpTo = -1, small }: OpenSourceOptions,
 ): Promise<AdapterSource> {
-  const root = within === undefined ? undefined : await rootOf(within);
-  const top = await openInside({ at: path, path, root });
-  if (top === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path });
-  const places: FolderPlace[] = [];
-  try {
-    const folder = top.isFolder ? await folderPath(top, path) : undefined;
-    for (const name of folder === undefined ? [] : await namesOf(files, folder)) {
-      const at = join(folder ?? '', name);
-      const isInFolder = folder !== path && !name.includes('/');
-      places.push({ name, at, opened: await openInside({ at, path: join(path, name), root, isInFolder }) });
-    }
-    const isIncomplete = places.some(({ name, opened }) => opened === undefined && files.required.includes(name));
-    return new AdapterSource(path, top, { places, isIncomplete });
-  } catch (error) {
-    for (const { opened } of places) await opened?.handle.close();
-    await top.handle.close();
-    throw error;
-  }
-}
-
-/** WHY the inner folder itself, too: its stamp shows that a file was added or removed. */
-async function namesOf({ required, optional, inner }: FolderFiles, folder: string): Promise<string[]> {
-  if (inner === undefined) return [...required, ...optional];
-  const found = (await namesIn(join(folder, inner.name))).filter((name) => name.endsWith(inner.ending));
-  const inside = found.slice(0, maxInner).map((name) => `${inner.name}/${name}`);
-  return [...required, ...optional, inner.name, ...inside];
-}
-
-// WHY module state: a system has such paths, or has none.
-let hasDescriptorPaths = false;
-
-/** The folder's path through its descriptor, if the system has such paths. */
-async function folderPath({ handle }: Opened, path: string): Promise<string> {
-  hasDescriptorPaths ||= await readlink(descriptorPath(handle)).then(
-    () => true,
-    () => false,
-  );
-  return hasDescriptorPaths ? descriptorPath(handle) : path;
+  const opening = { path, files, within, isListed, readUpTo, small };
+  const opened = await onDisk('openFiles', opening).catch((error: unknown) => {
+    throw asOwn(error, { path, within });
+  });
+  return new AdapterSource(path, opened, files);
 }
 
 /** What `openAdapterSource` would find at a path, without opening it. @throws EspalierError FILE_NOT_FOUND */
@@ -177,58 +151,41 @@ export async function lookAtSource(
   path: string,
   files: FolderFiles,
 ): Promise<Pick<AdapterSource, 'names'> & { readonly stamps: Pick<SourceStamps, 'top' | 'files'> }> {
-  const found = await stat(path, { bigint: true }).catch((cause: unknown) => {
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path }, { cause });
+  const { names, ...stamps } = await onDisk('lookAtFiles', path, files).catch((error: unknown) => {
+    throw asOwn(error, { path, within: undefined });
   });
-  const top = stampOf(found);
-  if (!found.isDirectory()) return { names: [], stamps: { top, files: [] } };
-  const inside = await Promise.all(
-    (await namesOf(files, path)).map(async (name) => ({
-      name,
-      stats: await stat(join(path, name), { bigint: true }).catch(() => undefined),
-    })),
-  );
-  return {
-    names: inside.flatMap(({ name, stats }) => (stats?.isFile() === true ? [name] : [])),
-    stamps: { top, files: inside.flatMap(({ stats }) => (stats === undefined ? [] : [stampOf(stats)])) },
-  };
+  return { names, stamps };
 }
 
-/** What `openInside` takes for missing has no stamp. */
-async function stampAt(path: string): Promise<Stamp | undefined> {
-  return stat(path, { bigint: true }).then(
-    (stats) => (stats.isFile() || stats.isDirectory() ? stampOf(stats) : undefined),
-    () => undefined,
-  );
+/** A failure of a thread of the disk, as the error that says what is wrong with the adapter. */
+function asOwn(
+  error: unknown,
+  { path, within }: { readonly path: string; readonly within: string | undefined },
+): unknown {
+  if (!(error instanceof Error && 'reason' in error && 'path' in error)) return error;
+  const { reason, path: place, cause = error } = error;
+  if (reason === 'outside') return new EspalierError('ADAPTER_PATH_OUTSIDE', { path: String(place) });
+  const what = place === within ? 'folder of adapters' : reason === 'missing' ? 'adapter' : 'readable adapter file';
+  return new EspalierError('FILE_NOT_FOUND', { what, path: reason === 'missing' ? path : String(place) }, { cause });
 }
 
-/** One read call takes at most 2 GiB on Linux; smaller reads share the disk and libuv's threads better. */
-const bytesPerRead = 64 * 2 ** 20;
-
-function fileOf({ handle, stamp }: Opened, path: string): OpenAdapterFile {
+function fileOf({ descriptor, stamp }: OpenedFile, path: string): OpenAdapterFile {
   return {
     path,
     size: Number(stamp.size),
-    descriptor: handle.fd,
-    async read(offset, length) {
-      // WHY allocUnsafeSlow: it allocates separate memory, not a slice of Node's shared pool, and does not fill it with zeros.
-      const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);
-      return readInto(handle, new Uint8Array(buffer, byteOffset, length), { offset, path });
+    descriptor,
+    read: (offset, length) => reading(onDisk('readPart', descriptor, { offset, length, path }), path),
+    async readShared(offset, length) {
+      const bytes = new Uint8Array(sharedMemory(length));
+      await reading(onDisk('fill', descriptor, { bytes, offset, path }), path);
+      return bytes;
     },
-    readShared: (offset, length) => readInto(handle, new Uint8Array(sharedMemory(length)), { offset, path }),
   };
 }
 
-async function readInto(
-  handle: FileHandle,
-  bytes: Uint8Array,
-  { offset, path }: { readonly offset: number; readonly path: string },
-): Promise<Uint8Array> {
-  const { length } = bytes;
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, bytesPerRead), offset + done);
-    if (bytesRead === 0) throw new EspalierError('ADAPTER_CHANGING', { path, tries: 1 });
-    done += bytesRead;
-  }
-  return bytes;
+async function reading<T>(read: Promise<T>, path: string): Promise<T> {
+  return read.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ESHORT') throw new EspalierError('ADAPTER_CHANGING', { path, tries: 1 });
+    throw error;
+  });
 }

@@ -1,3 +1,4 @@
+import { EspalierError } from '../../core/index.ts';
 import { missingFile, type AdapterContents, type AdapterFile, type AdapterSource } from './adapter-source.ts';
 
 /** A file of an adapter that was read whole. */
@@ -44,18 +45,25 @@ export class HeldContents implements AdapterContents {
 const leastShared = 2 ** 21;
 
 /**
- * Reads the open files of an adapter whole, each once. Whoever changes them later changes nothing of what was read.
+ * Reads the open files of an adapter whole, each once, if they were not read when they were opened. Whoever changes them later changes
+ * nothing of what was read.
  *
- * @throws EspalierError ADAPTER_CHANGING if a file has become shorter
+ * @throws EspalierError ADAPTER_CHANGING if a file has changed since it was opened
  */
 export async function holdContents(source: AdapterSource): Promise<HeldContents> {
   const files = new Map<string, HeldFile>();
+  for (const [name, bytes] of source.contents ?? []) {
+    const file = source.file(source.isFolder ? name : undefined);
+    if (file !== undefined) files.set(name, held(file, bytes));
+  }
+  if (source.contents !== undefined) return new HeldContents(source, files);
   for (const name of source.isFolder ? source.names : [undefined]) {
     const file = source.file(name);
     if (file === undefined) continue;
     const bytes = file.size < leastShared ? file.read(0, file.size) : file.readShared(0, file.size);
     files.set(name ?? '', held(file, await bytes));
   }
+  if (!(await source.isUnchanged())) throw new EspalierError('ADAPTER_CHANGING', { path: source.path, tries: 1 });
   return new HeldContents(source, files);
 }
 

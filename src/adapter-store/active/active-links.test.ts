@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openAdapterSource } from '../../adapter-files/index.ts';
 import { layoutOf, type Layout } from '../files/layout.ts';
 import { SharedFlush } from '../files/shared-flush.ts';
-import { systemFiles, type StoreFiles } from '../files/store-files.ts';
+import { changesInOrder, systemFiles, type StoreFiles } from '../files/store-files.ts';
 import { ActiveLinks } from './active-links.ts';
 
 let layout: Layout;
@@ -25,6 +25,7 @@ const files = { required: ['config', 'weights'], optional: [] };
 /** How `ActiveLinks` would be if it did not exchange: it removes a link and makes another. */
 const removing: StoreFiles = {
   ...systemFiles,
+  inOrder: (changes) => changesInOrder(removing, changes),
   exchange: async (fresh, path) => {
     const [next, before] = [await readlink(fresh), await readlink(path)];
     await unlink(path);

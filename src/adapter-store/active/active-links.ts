@@ -1,9 +1,9 @@
-import { readdir, readlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { EspalierError, isAdapterName } from '../../core/index.ts';
+import { type DiskCalls, onDisk } from '../../native/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { SharedFlush } from '../files/shared-flush.ts';
-import type { StoreFiles } from '../files/store-files.ts';
+import type { Change, StoreFiles } from '../files/store-files.ts';
 import { isVersionKey } from '../versions/stored-version.ts';
 
 /** What lies at a name in `active`. */
@@ -45,34 +45,38 @@ export class ActiveLinks {
   async #listInto(entries: Map<string, ActiveEntry>, prefix: string): Promise<void> {
     const folder = join(this.#layout.active, prefix);
     if (prefix !== '') this.#onFolder(folder);
-    const found = await readdir(folder, { withFileTypes: true });
-    for (const entry of found) {
+    const names: string[] = [];
+    for (const entry of await onDisk('listed', folder)) {
       const name = `${prefix}${entry.name}`;
       if (entry.name.startsWith('.') || !isAdapterName(name)) continue;
       // A folder is the first part of names such as org/name.
-      if (entry.isDirectory() && prefix === '') await this.#listInto(entries, `${name}/`);
-      else entries.set(name, await this.#at(name));
+      if (entry.kind === 'folder' && prefix === '') await this.#listInto(entries, `${name}/`);
+      else names.push(name);
+    }
+    for (const [index, entry] of (await this.at(names)).entries()) {
+      if (entry !== undefined) entries.set(names[index] ?? '', entry);
     }
   }
 
   /** @returns undefined if the name has no entry */
   async find(name: string): Promise<ActiveEntry | undefined> {
-    return this.#at(name).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
+    const [entry] = await this.at([name]);
+    return entry;
   }
 
-  async #at(name: string): Promise<ActiveEntry> {
-    let target: string;
-    try {
-      target = await readlink(this.#pathOf(name));
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EINVAL') {
-        return { kind: 'strange', found: 'it is no symbolic link' };
-      }
-      throw error;
-    }
+  /** What lies at each of several names; undefined where there is nothing. */
+  async at(names: readonly string[]): Promise<(ActiveEntry | undefined)[]> {
+    const found = await onDisk(
+      'linkTargets',
+      names.map((name) => this.#pathOf(name)),
+    );
+    return names.map((name, index) => this.#entryOf(name, found[index] ?? 'nothing'));
+  }
+
+  #entryOf(name: string, found: ReturnType<DiskCalls['linkTargets']>[number]): ActiveEntry | undefined {
+    if (found === 'nothing') return undefined;
+    if (found === 'no link') return { kind: 'strange', found: 'it is no symbolic link' };
+    const { target } = found;
     const key = basename(target);
     return target === this.#targetOf(name, key) && isVersionKey(key)
       ? { kind: 'version', key }
@@ -97,10 +101,9 @@ export class ActiveLinks {
     const path = this.#pathOf(name);
     const fresh = join(this.#layout.staging, `link-${this.#count++}`);
     await this.#createParent(name);
-    await this.#files.link(this.#targetOf(name, key), fresh);
     let isLeft = true;
     try {
-      await this.#put(fresh, path, { name, expected });
+      await this.#put(fresh, path, { name, key, expected });
       isLeft = expected !== undefined;
       // WHY inside: a change that may not last is taken back.
       await this.#flushes
@@ -131,19 +134,22 @@ export class ActiveLinks {
   async #put(
     fresh: string,
     path: string,
-    { name, expected }: { readonly name: string; readonly expected: string | undefined },
+    { name, key, expected }: { readonly name: string; readonly key: string; readonly expected: string | undefined },
   ): Promise<void> {
+    const link: Change = ['link', this.#targetOf(name, key), fresh];
     if (expected === undefined) {
-      if (await this.#files.renameToFree(fresh, path)) return;
+      const [, isFree] = await this.#files.inOrder([link, ['renameToFree', fresh, path]]);
+      if (isFree !== false) return;
       throw await this.#conflict(name, 'none');
     }
-    if (!(await this.#files.exchange(fresh, path))) {
+    const [, isExchanged] = await this.#files.inOrder([link, ['exchange', fresh, path]]);
+    if (isExchanged === false) {
       const found = await this.find(name);
       if (found?.kind !== 'version' || found.key !== expected) throw await this.#conflict(name, expected);
       // Without an exchange a program that changes the link between the look and this loses its change.
       return this.#files.rename(fresh, path);
     }
-    const before = await readlink(fresh).catch(() => undefined);
+    const before = await onDisk('linkTarget', fresh).catch(() => undefined);
     if (before === this.#targetOf(name, expected)) return;
     await this.#files.exchange(fresh, path);
     throw await this.#conflict(name, expected);

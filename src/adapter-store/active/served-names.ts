@@ -95,9 +95,13 @@ export class ServedNames<Read extends Adapter> {
   ): Promise<StoredVersion | undefined> {
     const { links, user, admission } = this.#options;
     const before = this.get(name);
-    const found = await links.find(name);
+    // WHY beside each other: both only look. What is expected says more than what is forbidden.
+    const [looked, admitted] = await Promise.allSettled([links.find(name), admission.assertFree(name, version.key)]);
+    if (looked.status === 'rejected') throw looked.reason;
+    const { value: found } = looked;
     this.#expect(name, { expected, found });
-    const vouched = await admission.assertFree(name, version.key);
+    if (admitted.status === 'rejected') throw admitted.reason;
+    const { value: vouched } = admitted;
     const previous = found?.kind === 'version' ? found.key : undefined;
     if (previous === version.key && before?.key === version.key) return before;
     if (previous !== version.key) await links.point(name, version.key, previous);
@@ -247,12 +251,22 @@ export class ServedNames<Read extends Adapter> {
    * @param only  the names that are looked at; undefined: all
    */
   async follow(only?: ReadonlySet<string>): Promise<void> {
-    const names = only === undefined ? await this.#changedNames() : [...only].filter(isAdapterName);
+    const names =
+      only === undefined ? await this.#changedNames() : await this.#changedOf([...only].filter(isAdapterName));
     for (let start = 0; start < names.length; start += namesAtOnce) {
       const some = names.slice(start, start + namesAtOnce);
       await Promise.all(some.map((name) => this.#turns.take(name, () => this.#followOne(name))));
     }
     this.#hasFollowed = true;
+  }
+
+  /** WHY a look at all of them first: most changes of links are the store's own, and each name's turn costs more than its look. */
+  async #changedOf(names: readonly string[]): Promise<string[]> {
+    const found = await this.#options.links.at(names);
+    return names.filter((name, index) => {
+      const entry = found[index];
+      return entry === undefined ? this.#served.has(name) : !this.#isAsServed(name, entry);
+    });
   }
 
   async #changedNames(): Promise<string[]> {

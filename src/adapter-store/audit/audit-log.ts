@@ -1,5 +1,6 @@
 import { mkdir, open, rename, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { onDisk } from '../../native/index.ts';
 import { systemTimers, type Timers } from '../timers.ts';
 import { auditFiles, currentFile, fullName, tornName } from './audit-files.ts';
 import { formatRecord, hashOfLine, noLine, parseRecord, type AuditEntry } from './audit-record.ts';
@@ -259,11 +260,21 @@ async function lastLineOf(files: readonly string[]): Promise<Uint8Array | undefi
   return undefined;
 }
 
+/** What is written is flushed in the same job of the disk. */
 async function openAppended(path: string): Promise<AppendedFile> {
   const handle = await open(path, 'a', 0o640);
+  let isFlushed = true;
   return {
-    write: async (bytes) => (await handle.write(bytes)).bytesWritten,
-    sync: () => handle.datasync(),
+    async write(bytes) {
+      const { written, ...flushed } = await onDisk('append', handle.fd, bytes);
+      isFlushed &&= flushed.isFlushed;
+      return written;
+    },
+    async sync() {
+      // WHY again: this one tells the error.
+      if (!isFlushed) await onDisk('flushData', handle.fd);
+      isFlushed = true;
+    },
     close: () => handle.close(),
   };
 }

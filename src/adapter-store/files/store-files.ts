@@ -1,18 +1,4 @@
-import {
-  chmod,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rm,
-  rmdir,
-  symlink,
-  unlink,
-  type FileHandle,
-} from 'node:fs/promises';
-import { join } from 'node:path';
-import { renameBy } from '../../native/index.ts';
+import { onDisk } from '../../native/index.ts';
 
 export interface NewFile {
   /** Whether it is on the disk in the end. Default: true. */
@@ -25,7 +11,7 @@ export interface NewFile {
  * Every change that a store makes to the disk. Each is one call of the system, or can be done again after a stop in its middle. Tests
  * stop a process before and after each, and let each fail.
  */
-export interface StoreFiles {
+export interface FileChanges {
   createFolder(path: string): Promise<void>;
   /** Creates a file with this content. */
   createFile(path: string, content: string | Uint8Array, options?: NewFile): Promise<void>;
@@ -44,6 +30,31 @@ export interface StoreFiles {
   removeTree(path: string): Promise<void>;
 }
 
+/** A change, and what it is called with. */
+export type Change = {
+  [Name in keyof FileChanges]: readonly [name: Name, ...args: Parameters<FileChanges[Name]>];
+}[keyof FileChanges];
+
+export interface StoreFiles extends FileChanges {
+  /**
+   * Makes several changes one after the other, up to the first that fails, or that returns false. WHY together: each handing over to
+   * another thread costs the event loop more than most changes do.
+   * @returns what each has returned
+   */
+  inOrder(changes: readonly Change[]): Promise<readonly unknown[]>;
+}
+
+/** `inOrder`, change by change. */
+export async function changesInOrder(files: FileChanges, changes: readonly Change[]): Promise<readonly unknown[]> {
+  const results: unknown[] = [];
+  for (const [name, ...args] of changes) {
+    const result: unknown = await Reflect.apply(files[name], files, args);
+    results.push(result);
+    if (result === false) break;
+  }
+  return results;
+}
+
 /**
  * Whether an error of a renaming says that the entry can never be moved away: it lies on another disk, is mounted, or belongs to somebody
  * else. Other errors may pass.
@@ -53,103 +64,17 @@ export function isImmovable(error: unknown): boolean {
   return ['EXDEV', 'EBUSY', 'EROFS', 'EACCES', 'EPERM'].includes(code);
 }
 
+/** Each change is one job of a thread of the disk. */
 export const systemFiles: StoreFiles = {
-  createFolder: async (path) => void (await mkdir(path)),
-  createFile,
-  link: (target, path) => symlink(target, path),
-  flush,
-  setMode: (path, mode) => chmod(path, mode),
-  rename: (from, to) => rename(from, to),
-  renameToFree,
-  exchange: async (a, b) => renameBy('exchange', a, b) === 'done',
-  unlink: (path) => unlink(path),
-  removeTree,
+  createFolder: (path) => onDisk('createFolder', path),
+  createFile: (path, content, options) => onDisk('createFile', path, content, options),
+  link: (target, path) => onDisk('link', target, path),
+  flush: (path) => onDisk('flush', path),
+  setMode: (path, mode) => onDisk('setMode', path, mode),
+  rename: (from, to) => onDisk('rename', from, to),
+  renameToFree: (from, to) => onDisk('renameToFree', from, to),
+  exchange: (a, b) => onDisk('exchange', a, b),
+  unlink: (path) => onDisk('unlink', path),
+  removeTree: (path) => onDisk('removeTree', path),
+  inOrder: (changes) => onDisk('inOrder', changes),
 };
-
-async function createFile(
-  path: string,
-  content: string | Uint8Array,
-  { isFlushed = true, mode }: NewFile = {},
-): Promise<void> {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  const file = await open(path, 'wx', mode);
-  try {
-    await writeAll(file, bytes);
-    if (isFlushed) await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** One call of the system writes at most 2 GiB on Linux. WHY not `writeFile`: it takes a call for each half of a megabyte. */
-const bytesPerWrite = 2 ** 26;
-
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, Math.min(bytes.length - done, bytesPerWrite), done);
-    done += bytesWritten;
-  }
-}
-
-async function flush(path: string): Promise<void> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, 'r');
-  } catch (error) {
-    // Windows opens no folders.
-    if (process.platform === 'win32') return;
-    throw error;
-  }
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function renameToFree(from: string, to: string): Promise<boolean> {
-  const outcome = renameBy('exclusive', from, to);
-  if (outcome !== 'unsupported') return outcome === 'done';
-  const isTaken = await lstat(to).then(
-    () => true,
-    () => false,
-  );
-  if (!isTaken) await rename(from, to);
-  return !isTaken;
-}
-
-/**
- * WHY first as a file, and without a look at it: each further call of the system takes a turn of another thread, and most of what is
- * removed are links and small folders.
- */
-async function removeTree(path: string): Promise<void> {
-  const isGone = await unlink(path).then(
-    () => true,
-    (error: unknown) => isMissing(error),
-  );
-  if (isGone) return;
-  try {
-    const inside = await readdir(path, { withFileTypes: true });
-    for (const entry of inside) {
-      const inner = join(path, entry.name);
-      await (entry.isDirectory() ? removeTree(inner) : unlink(inner));
-    }
-    await rmdir(path);
-  } catch (error) {
-    if (!isMissing(error)) await removeProtected(path);
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-/** WHY the modes: what is in a folder that cannot be written to cannot be removed. */
-async function removeProtected(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.isDirectory() === true) {
-    await chmod(path, 0o700).catch(() => undefined);
-    for (const name of await readdir(path)) await removeProtected(join(path, name));
-  }
-  await rm(path, { recursive: true, force: true });
-}

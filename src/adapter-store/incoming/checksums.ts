@@ -1,5 +1,6 @@
-import { basename, dirname, join } from 'node:path';
-import { readLists, type SignedList } from '../../trust/index.ts';
+import { basename, join } from 'node:path';
+import type { AdapterFiles, OpenSourceOptions } from '../../adapter-files/index.ts';
+import { maxListBytes, readLists, type SignedList, withSignatures } from '../../trust/index.ts';
 
 /** The checksums that came with an adapter. */
 export interface Checksums {
@@ -16,20 +17,30 @@ export interface Checksums {
 /** The names of lists in an adapter's folder. */
 export const checksumFiles = ['SHA256SUMS', 'manifest.json'];
 
+/** What the name of a list has behind that of the adapter's only file. */
+const besideFile = '.sha256';
+
+/** The files that `readChecksums` needs to have been read when an adapter was opened. */
+export const filesOfLists: NonNullable<OpenSourceOptions['small']> = {
+  inside: checksumFiles.flatMap(withSignatures),
+  beside: withSignatures(besideFile),
+  most: maxListBytes,
+};
+
 /**
  * The checksums of an adapter: `SHA256SUMS` or `manifest.json` in its folder, or `<file>.sha256` beside its file. One that
  * is signed comes before one that is not.
  *
+ * @param source  opened with `filesOfLists`
  * @returns undefined if there is no list that can be read
  */
-export async function readChecksums(
-  path: string,
-  { isFolder }: { readonly isFolder: boolean },
-): Promise<Checksums | undefined> {
-  const files = isFolder
-    ? checksumFiles.map((name) => join(path, name))
-    : [join(dirname(path), `${basename(path)}.sha256`)];
-  for (const list of await readLists(files)) {
+export async function readChecksums({
+  path,
+  isFolder,
+  small,
+}: Pick<AdapterFiles, 'path' | 'isFolder' | 'small'>): Promise<Checksums | undefined> {
+  const files = isFolder ? checksumFiles.map((name) => join(path, name)) : [`${path}${besideFile}`];
+  for (const list of await readLists(files, async (paths) => paths.map((each) => small.get(each)))) {
     const text = Buffer.from(list.bytes).toString('utf8');
     const sums = list.file.endsWith('.json') ? parseManifest(text) : parseSums(text, basename(path));
     if (sums && sums.size > 0) return { file: list.path, stamp: list.stamp, sums, list };

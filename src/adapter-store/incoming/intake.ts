@@ -19,7 +19,8 @@ export interface IntakeOptions extends LookOptions {
   readonly isSeen: (entry: Entry, signature: string) => boolean;
   /** Called when an entry could not be tried, through no fault of its own. It is tried again. */
   readonly onTrouble: (entry: Entry, error: unknown) => void;
-  readonly onFolder: (path: string) => void;
+  /** Watches a folder, if it is one. @returns whether it is watched from now on, and was not before */
+  readonly watch: (path: string) => boolean;
 }
 
 /** WHY 2 s: the time after which files that were replaced are believed. */
@@ -60,7 +61,7 @@ export class Intake {
     if (changed?.has(join(incoming, '..data')) === true) return this.scan();
     const topOf = (path: string): string => relative(incoming, path).split(sep)[0] ?? '';
     const only = changed && new Set([...changed].map(topOf).filter((name) => name !== ''));
-    const entries = await listEntries(incoming, { onFolder: this.#options.onFolder, only });
+    const entries = await listEntries(incoming, { onFolder: this.#options.watch, only });
     const paths = new Set(entries.map(({ path }) => path));
     for (const path of this.#known.keys()) {
       if (!paths.has(path) && only?.has(topOf(path)) !== false) this.#forget(path);
@@ -137,6 +138,7 @@ export class Intake {
     const { signature } = opened;
     switch (decision.kind) {
       case 'wait':
+        this.#watch(entry);
         return this.#later(entry, decision.ms);
       case 'take':
         return this.#take(entry, opened, state);
@@ -157,12 +159,19 @@ export class Intake {
       const bytes = Math.max(bytesOfEach, sizeOf(opened.source));
       await this.#budget.take(bytes, () => this.#options.take(entry, opened));
       this.#forget(entry.path);
+      // It may be one that cannot be removed.
+      this.#watch(entry);
     } catch (error) {
       if (isNoFaultOfIts(error)) throw error;
       const isChanging = EspalierError.isInstance(error) && error.code === 'ADAPTER_CHANGING';
       this.#known.set(entry.path, { ...state, hasFailed: !isChanging, error });
       this.#again.add(entry.path);
     }
+  }
+
+  /** WHY not earlier: most entries are taken at once, and are gone then. What happened before the watch is found by one look more. */
+  #watch({ path }: Entry): void {
+    if (this.#options.watch(path)) this.#again.add(path);
   }
 
   #later(entry: Entry, ms: number): void {

@@ -1,15 +1,12 @@
-import { readlink } from 'node:fs/promises';
 import {
   openAdapterSource,
   peftFiles,
   settlingTime,
   type AdapterFiles,
   type CompanionFiles,
-  type FolderFiles,
 } from '../../adapter-files/index.ts';
-import { namesIn } from '../../core/index.ts';
-import { openWriters } from '../../native/index.ts';
-import { readChecksums, type Checksums } from './checksums.ts';
+import { onDisk, openWriters } from '../../native/index.ts';
+import { filesOfLists, readChecksums, type Checksums } from './checksums.ts';
 import type { EntryLook } from './decide-entry.ts';
 import type { Entry } from './entries.ts';
 
@@ -41,14 +38,10 @@ export function sizeOf({ stamps: { top, files } }: AdapterFiles): number {
 }
 
 /**
- * The files of an adapter's folder that are opened. WHY only those that are there: each one that is looked for in vain costs a call of
- * the system. One that comes later changes the folder, and is found when the entry is taken away.
+ * Entries up to this size are read when they are looked at, which saves a job of the disk. WHY no more: an entry that is not taken yet is
+ * read again later.
  */
-export async function filesIn(path: string, { optional, inner }: CompanionFiles): Promise<FolderFiles> {
-  const names = new Set(await namesIn(path));
-  const isInner = inner !== undefined && names.has(inner.name);
-  return { ...peftFiles, optional: optional.filter((name) => names.has(name)), ...(isInner && { inner }) };
-}
+const readAtOnce = 2 ** 20;
 
 /**
  * Opens an entry and looks at its files.
@@ -57,11 +50,16 @@ export async function filesIn(path: string, { optional, inner }: CompanionFiles)
  */
 export async function openEntry({ path, isLink }: Entry, options: LookOptions): Promise<OpenEntry> {
   const { incoming: within, companions, now } = options;
-  const target = isLink ? await readlink(path).catch(() => '') : '';
-  const source = await openAdapterSource(path, { files: await filesIn(path, companions), within });
+  const files = { ...peftFiles, ...companions };
+  // WHY only what is listed: a file that comes later changes the folder, and is found when the entry is taken away.
+  const opening = { files, within, isListed: true, readUpTo: readAtOnce, small: filesOfLists };
+  const [target, source] = await Promise.all([
+    isLink ? onDisk('linkTarget', path).catch(() => '') : '',
+    openAdapterSource(path, opening),
+  ]);
   try {
-    const { isFolder, stamps } = source;
-    const checksums = await readChecksums(path, { isFolder });
+    const { stamps } = source;
+    const checksums = await readChecksums(source);
     const names = filesOf(source).map(({ name }) => name);
     return {
       source,

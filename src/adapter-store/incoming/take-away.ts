@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { lookAtSource, type AdapterFiles } from '../../adapter-files/index.ts';
+import { lookAtSource, peftFiles, type AdapterFiles } from '../../adapter-files/index.ts';
 import { flatName, nameOfFlat, type Layout } from '../files/layout.ts';
 import { isImmovable, type StoreFiles } from '../files/store-files.ts';
-import { filesIn, type LookOptions } from './look-at-entry.ts';
+import type { LookOptions } from './look-at-entry.ts';
 
 const prefix = 'taken-';
 let count = 0;
@@ -41,7 +41,7 @@ export async function takeAway(
 
 async function isSame(away: string, source: AdapterFiles, companions: LookOptions['companions']): Promise<boolean> {
   try {
-    return contentStamps(await lookAtSource(away, await filesIn(away, companions))) === contentStamps(source);
+    return contentStamps(await lookAtSource(away, { ...peftFiles, ...companions })) === contentStamps(source);
   } catch {
     return false;
   }

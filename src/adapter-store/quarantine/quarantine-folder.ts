@@ -1,6 +1,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
+import { onDisk } from '../../native/index.ts';
 import { flatName, type Layout } from '../files/layout.ts';
 import { isImmovable, type StoreFiles } from '../files/store-files.ts';
 import { beyondBounds, type Found, type QuarantineBounds } from './quarantine-bounds.ts';
@@ -138,7 +139,7 @@ export class QuarantineFolder {
   }
 
   async #blocks(name: string, digest: string): Promise<{ readonly path: string; readonly message: string }[]> {
-    const names = await readdir(this.#layout.quarantine);
+    const names = await onDisk('names', this.#layout.quarantine);
     const blocks: { readonly path: string; readonly message: string }[] = [];
     for (const each of names.filter((one) => one.startsWith(`${folderName(name)}-`))) {
       const path = join(this.#layout.quarantine, each);

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { AppendedFile } from '../audit/audit-log.ts';
-import { systemFiles, type StoreFiles } from '../files/store-files.ts';
+import { changesInOrder, systemFiles, type StoreFiles } from '../files/store-files.ts';
 
 /** A change of the disk, before or after it is made. */
 export interface Step {
@@ -11,8 +11,10 @@ export interface Step {
 
 /** The same changes, with a function called before and after each. What it throws, the change throws. */
 export function steppedFiles(step: (step: Step) => void, files: StoreFiles = systemFiles): StoreFiles {
-  return new Proxy(files, {
+  const stepped: StoreFiles = new Proxy(files, {
     get(target, property) {
+      // Several changes are several steps.
+      if (property === 'inOrder') return inOrder;
       const name = String(property);
       const change: unknown = Reflect.get(target, property);
       if (typeof change !== 'function') return change;
@@ -24,6 +26,8 @@ export function steppedFiles(step: (step: Step) => void, files: StoreFiles = sys
       };
     },
   });
+  const inOrder: StoreFiles['inOrder'] = (changes) => changesInOrder(stepped, changes);
+  return stepped;
 }
 
 /**

@@ -1,9 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
+import { onDisk } from '../../native/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { SharedFlush } from '../files/shared-flush.ts';
-import type { StoreFiles } from '../files/store-files.ts';
+import type { Change, StoreFiles } from '../files/store-files.ts';
 import { digestOfKey, factsFile, formatFacts, isVersionKey, parseFacts, type StoredVersion } from './stored-version.ts';
 
 /** The folder `store`, in which each verified version has a folder that never changes. */
@@ -25,7 +26,7 @@ export class VersionFolder {
   /** @throws EspalierError STORE_VERSION_UNKNOWN, ADAPTER_FACTS_INVALID */
   async facts(key: string): Promise<StoredVersion> {
     const folder = this.folderOf(key);
-    const text = await readFile(join(folder, factsFile), 'utf8').catch((cause: unknown) => {
+    const text = await onDisk('readText', join(folder, factsFile)).catch((cause: unknown) => {
       throw new EspalierError('STORE_VERSION_UNKNOWN', { version: key }, { cause });
     });
     return parseFacts(text, { key, folder });
@@ -55,25 +56,27 @@ export class VersionFolder {
   }
 
   /**
-   * Gives a finished folder its place in the store. Everything in it has been flushed. If the store has the version already, the folder
-   * stays where it is.
+   * Gives a finished folder its place in the store. Everything in it has been flushed.
+   * @returns the version, if the store has it already. The folder then stays where it is
    */
-  async publish(staging: string, key: string): Promise<void> {
+  async publish(staging: string, key: string): Promise<StoredVersion | undefined> {
     const folder = this.folderOf(key);
-    if (!(await this.#files.renameToFree(staging, folder))) {
-      if ((await this.find(key)) !== undefined) return;
+    // WHY the mode after the renaming: a folder that cannot be written to cannot be moved to another folder either.
+    const finish: Change = ['setMode', folder, 0o555];
+    const [isMoved] = await this.#files.inOrder([['renameToFree', staging, folder], finish]);
+    if (isMoved === false) {
+      const known = await this.find(key);
+      if (known !== undefined) return known;
       // What has the place cannot be used: its record is damaged or missing.
-      if (await this.#files.exchange(staging, folder)) return this.#finish(folder);
-      await this.#files.removeTree(folder);
-      await this.#files.rename(staging, folder);
+      if (await this.#files.exchange(staging, folder)) await this.#files.removeTree(staging);
+      else {
+        await this.#files.removeTree(folder);
+        await this.#files.rename(staging, folder);
+      }
+      await this.#files.inOrder([finish]);
     }
-    await this.#finish(folder);
-  }
-
-  async #finish(folder: string): Promise<void> {
-    // WHY after the renaming: a folder that cannot be written to cannot be moved to another folder either.
-    await this.#files.setMode(folder, 0o555);
     await this.#flushes.flush(this.#layout.store);
+    return undefined;
   }
 
   /** Replaces the record of a version that was verified again. */

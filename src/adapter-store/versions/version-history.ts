@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { onDisk } from '../../native/index.ts';
 import { flatName, nameOfFlat, type Layout } from '../files/layout.ts';
 import type { StoreFiles } from '../files/store-files.ts';
 import { isVersionKey } from './stored-version.ts';
@@ -43,8 +44,10 @@ export class VersionHistory {
     // WHY before the writing: if that fails, the versions are kept for longer than they need to be.
     this.#known.set(name, kept);
     const fresh = join(this.#layout.staging, `history-${this.#count++}`);
-    await this.#files.createFile(fresh, JSON.stringify(kept), { isFlushed: false });
-    await this.#files.rename(fresh, this.#pathOf(name));
+    await this.#files.inOrder([
+      ['createFile', fresh, JSON.stringify(kept), { isFlushed: false }],
+      ['rename', fresh, this.#pathOf(name)],
+    ]);
     return all.slice(keep).map(({ key }) => key);
   }
 
@@ -66,7 +69,7 @@ export class VersionHistory {
 /** WHY no error: without its history a name keeps its version, and nothing is removed. */
 async function readHistory(path: string): Promise<readonly HistoryEntry[]> {
   try {
-    const found: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const found: unknown = JSON.parse(await onDisk('readText', path));
     return Array.isArray(found) ? found.filter(isEntry) : [];
   } catch {
     return [];

@@ -41,6 +41,7 @@ export class VersionMaker<Read extends Adapter> {
   async make(name: string, opened: OpenEntry): Promise<StoredVersion> {
     const folder = join(this.#options.layout.staging, `version-${this.#count++}`);
     const began = systemClock.now();
+    let isLeft = true;
     try {
       const { source, checksums } = opened;
       const staged = await stageVersion(source, { ...this.#options, folder, name, checksums });
@@ -48,24 +49,25 @@ export class VersionMaker<Read extends Adapter> {
       // WHY before the version: whoever reads it then finds who signed it.
       if (list !== undefined)
         await this.#options.signatures.add(staged.version.key, { list, taken: this.#options.now() });
-      const version = await this.#publish(staged);
+      const version = await this.#publish(staged, () => (isLeft = false));
       const durationMs = systemClock.now() - began;
       const details = signerDetails(staged.vouched);
       publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest, durationMs, ...details });
       return version;
     } finally {
-      await this.#options.files.removeTree(folder);
+      if (isLeft) await this.#options.files.removeTree(folder);
     }
   }
 
-  async #publish({ folder, version }: StagedVersion): Promise<StoredVersion> {
+  /** @param onMoved  called when the folder has got its place in the store */
+  async #publish({ folder, version }: StagedVersion, onMoved: () => void): Promise<StoredVersion> {
     const { versions } = this.#options;
-    const known = await versions.find(version.key);
+    const known = await versions.publish(folder, version.key);
     if (known?.context === version.context) return known;
     // A version that is there in another format keeps its own file.
     const place = versions.folderOf(version.key);
     const stored = { ...version, path: known?.path ?? join(place, relative(folder, version.path)) };
-    if (known === undefined) await versions.publish(folder, version.key);
+    if (known === undefined) onMoved();
     else await versions.replaceFacts(stored);
     return stored;
   }

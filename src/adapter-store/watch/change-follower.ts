@@ -64,10 +64,15 @@ export class ChangeFollower implements AsyncDisposable {
     return this.#options.scanMs ?? (kind === 'told' ? scanBesideEventsMs : scanAloneMs);
   }
 
-  /** Watches one more folder. Does nothing for one that is watched. */
-  watch(folder: string): void {
-    if (this.#watching.kind !== 'told' || this.#watched.has(folder)) return;
-    if (this.#watching.watcher.watch(folder)) this.#watched.add(folder);
+  /**
+   * Watches one more folder. Does nothing for one that is watched.
+   * @returns whether it is watched from now on, and was not before
+   */
+  watch(folder: string): boolean {
+    if (this.#watching.kind !== 'told' || this.#watched.has(folder)) return false;
+    if (!this.#watching.watcher.watch(folder)) return false;
+    this.#watched.add(folder);
+    return true;
   }
 
   #hear(event: FolderEvent): void {

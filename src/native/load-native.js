@@ -1,4 +1,6 @@
-import koffi, { type LibraryHandle } from 'koffi';
+// @ts-check
+/** WHY JavaScript: the threads of the disk load this file as it is, from the sources as from the build. */
+import koffi from 'koffi';
 
 /**
  * The stack of a call on another thread. WHY not koffi's own 128 KB: drivers of GPUs compile shaders within a run, by recursion, and a
@@ -9,13 +11,17 @@ const asyncStackBytes = 8 * 2 ** 20;
 // WHY module state: koffi's settings are those of the process, and cannot be changed after the first library is loaded.
 let isConfigured = false;
 
-/** Loads a shared library. All of them are loaded here, so that koffi is set up before the first. */
-export function loadNative(path: string): LibraryHandle {
+/**
+ * Loads a shared library. All of them are loaded here, so that koffi is set up before the first.
+ * @param {string} path
+ * @returns {import('koffi').LibraryHandle}
+ */
+export function loadNative(path) {
   if (!isConfigured) configure();
   return koffi.load(path);
 }
 
-function configure(): void {
+function configure() {
   isConfigured = true;
   try {
     koffi.config({ ...koffi.config(), async_stack_size: asyncStackBytes });
@@ -24,7 +30,10 @@ function configure(): void {
   }
 }
 
-/** Whether calls on other threads have room for a compiler. They have not if a program has used koffi before Espalier. */
-export function hasLargeStacks(): boolean {
+/**
+ * Whether calls on other threads have room for a compiler. They have not if a program has used koffi before Espalier.
+ * @returns {boolean}
+ */
+export function hasLargeStacks() {
   return (koffi.config().async_stack_size ?? 0) >= asyncStackBytes / 2;
 }
