@@ -300,7 +300,7 @@ function openInside({ at, path, root, isInFolder }) {
   if (found?.isSymbolicLink() === true) return openInside({ at, path, root, isInFolder: false });
   if (found === undefined || !(found.isFile() || found.isDirectory())) return undefined;
   const isNoLink = isInFolder && fs.constants.O_NOFOLLOW !== undefined;
-  const descriptor = opened(at, path, isNoLink ? flags | fs.constants.O_NOFOLLOW : flags);
+  const descriptor = openAt(at, path, isNoLink ? flags | fs.constants.O_NOFOLLOW : flags);
   try {
     const stats = fs.fstatSync(descriptor, { bigint: true });
     const isFolder = stats.isDirectory();
@@ -318,7 +318,7 @@ function openInside({ at, path, root, isInFolder }) {
 }
 
 /** @param {string} at @param {string} path @param {number} how @returns {number} */
-function opened(at, path, how) {
+function openAt(at, path, how) {
   try {
     return fs.openSync(at, how);
   } catch (error) {

@@ -1,7 +1,9 @@
 // @ts-check
 /** A thread that makes calls of the system for the others, job by job, in the order of the messages. */
 import { parentPort } from 'node:worker_threads';
-import * as calls from './disk-calls.js';
+import * as namespace from './disk-calls.js';
+
+const calls = { ...namespace };
 
 /** @typedef {import('./disk-threads.ts').DiskJob} DiskJob */
 
