@@ -46,11 +46,14 @@ export class RequestCounts {
     return counts;
   }
 
-  /** Forgets the names that are no longer served, so that their series go with them. */
-  keepOnly(isServed: (name: string) => boolean): void {
-    for (const name of this.#counts.keys()) {
-      if (name !== several && name !== this.#baseName() && !isServed(name)) this.#counts.delete(name);
-    }
+  /** The names that have counts. */
+  names(): readonly string[] {
+    return [...this.#counts.keys()];
+  }
+
+  /** Forgets names that are no longer served, so that their series go with them. */
+  forget(names: Iterable<string>): void {
+    for (const name of names) if (name !== several && name !== this.#baseName()) this.#counts.delete(name);
   }
 
   entries(): Iterable<[string, AdapterCounts]> {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import { Series } from '../testing/series.ts';
 import { ServerMetrics } from './server-metrics.ts';
@@ -143,6 +143,34 @@ describe('the series of a server', () => {
     expect(
       (await read()).value('espalier_adapter_requests_total', { adapter: 'b', outcome: 'finished' }),
     ).toBeUndefined();
+  });
+
+  it('let other work go on while the adapters are listed, and count what it does', async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => ++now);
+    try {
+      const seen: number[] = [];
+      let turns = 0;
+      metrics.attach({
+        ...sources,
+        *adapters() {
+          for (const name of ['a', 'b', 'c']) {
+            seen.push(turns);
+            yield adapter(name);
+            setImmediate(() => turns++);
+          }
+          metrics.ended(ended({ adapters: [lease('late')] }));
+        },
+      });
+      await metrics.text();
+      expect(seen).toEqual([0, 0, 1]);
+    } finally {
+      clock.mockRestore();
+    }
+    adapters = [adapter('late')];
+    metrics.attach(sources);
+    const late = { adapter: 'late', outcome: 'finished' };
+    expect((await read()).value('espalier_adapter_requests_total', late)).toBe(1);
   });
 
   it('are added up as other beyond the limit', async () => {

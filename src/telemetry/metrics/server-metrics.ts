@@ -1,4 +1,4 @@
-import { type AdapterEvent, onAdapterEvent } from '../../core/index.ts';
+import { type AdapterEvent, onAdapterEvent, Pace } from '../../core/index.ts';
 import { errorType } from '../error-type.ts';
 import { listAdapters } from './adapter-samples.ts';
 import { MetricSet } from './metric-set.ts';
@@ -38,6 +38,9 @@ export interface AnsweredRequest {
 
 /** Events whose failures alerts look at. */
 const watched = ['fail', 'verify', 'publish', 'quarantine'] as const;
+
+/** WHY shorter than usual: the lines of a thousand adapters are a megabyte of short strings, which have to be collected too. */
+const sliceMs = 0.75;
 
 const everything: View = { isAll: true, sees: () => true };
 
@@ -148,14 +151,20 @@ export class ServerMetrics implements Disposable {
 
   async #read(view: View): Promise<Buffer> {
     const sources = this.#sources;
-    const adapters = listAdapters(sources?.adapters?.() ?? [], this.#maxAdapters, view);
+    const pace = new Pace(sliceMs);
+    const counted = this.#counts.names();
+    const all = await inSlices(sources?.adapters?.() ?? [], pace);
+    const adapters = listAdapters(all, this.#maxAdapters, view);
+    const turn = pace.step();
+    if (turn) await turn;
     if (sources?.adapters) {
       const served = new Set(adapters.all.map(({ name }) => name));
-      this.#counts.keepOnly((name) => served.has(name));
+      // WHY only those: an adapter may have come, and answered, since the list was begun.
+      this.#counts.forget(counted.filter((name) => !served.has(name)));
     }
     this.#reading = { sources, engine: sources?.engine?.(), adapters, view };
     try {
-      return await this.#set.text();
+      return await this.#set.text(pace);
     } finally {
       this.#reading = nothing;
     }
@@ -165,4 +174,15 @@ export class ServerMetrics implements Disposable {
     this.#events[Symbol.dispose]();
     this.#loop[Symbol.dispose]();
   }
+}
+
+/** WHY in slices: what is known of a thousand adapters is put together as it is read. */
+async function inSlices<T>(items: Iterable<T>, pace: Pace): Promise<readonly T[]> {
+  const taken: T[] = [];
+  for (const item of items) {
+    taken.push(item);
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return taken;
 }
