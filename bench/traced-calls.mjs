@@ -5,36 +5,20 @@
 // Each request has a span of its own, one of its generation, and three of its stages, and is counted in the series, as a server does it.
 // The spans go by OTLP over HTTP (protobuf) to a receiver in a process of its own, whose time does not count. The first round is the one
 // in which code is compiled.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { openReceiver } from './trace-receiver.mjs';
 
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '2000' },
     rounds: { type: 'string', default: '3' },
-    receive: { type: 'boolean', default: false },
   },
 });
-if (values.receive) await receive();
-else await measure();
-
-async function receive() {
-  const receiver = createServer((request, response) => {
-    request.resume();
-    request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
-  }).listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  process.send?.(receiver.address());
-  process.once('disconnect', () => process.exit());
-}
+await measure();
 
 async function measure() {
-  const child = fork(fileURLToPath(import.meta.url), ['--receive']);
-  const [{ port }] = await once(child, 'message');
-  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${port}`;
+  const receiver = await openReceiver();
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = receiver.endpoint;
   process.env.OTEL_BSP_SCHEDULE_DELAY = '100';
   const { openTracing, ServerMetrics } = await import('#internal/telemetry');
   const metrics = new ServerMetrics({ version: 'bench' });
@@ -75,7 +59,7 @@ async function measure() {
   }
   await tracing[Symbol.asyncDispose]();
   metrics[Symbol.dispose]();
-  child.disconnect();
+  await receiver.close();
 }
 
 /** @returns {any} */

@@ -130,7 +130,8 @@ class OpenTelemetryTracing implements Tracing {
 
   ended(sequence: EndedSequence, baseName: string): void {
     const { origin } = sequence;
-    if (!(origin instanceof SpanOfRequest)) return;
+    // A trace of which nothing is written costs nothing more.
+    if (!(origin instanceof SpanOfRequest) || (origin.traceFlags & 1) === 0) return;
     const { operation = 'text_completion' } = origin;
     const planned = sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin });
     const links = sequence.adapters.flatMap((used) => this.#versions.behind(used, origin.began)).map(linkTo);

@@ -64,7 +64,7 @@ describe('a span of a step of a roll-out', () => {
     await receiver[Symbol.asyncDispose]();
   });
 
-  it('is linked to the generations that the candidate answered', async () => {
+  it('is linked to the generations that the candidate answered, and of which the trace is written', async () => {
     const tracing = await openTracing('1.0.0');
     const about = { method: 'POST', route: '/v1/chat/completions', requestId: 'r', traceparent: undefined };
     const request = tracing?.begin({ ...about, operation: 'chat' });
@@ -78,7 +78,13 @@ describe('a span of a step of a roll-out', () => {
       times: { arrived: 0, admitted: 10, firstToken: 30, finished: 50 },
       origin: request,
     };
+    const unwritten = tracing?.begin({
+      ...about,
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
+      operation: 'chat',
+    });
     publishAdapterEvent(step('one'));
+    tracing?.ended({ ...sequence, origin: unwritten }, 'base');
     tracing?.ended(sequence, 'base');
     publishAdapterEvent(step('one'));
     request?.end(200);
