@@ -209,7 +209,7 @@ describe.each(tableCases)('an adapter on an embedding: $name', (one) => {
     injectLora(single, { modules: [{ path: 'net.table', rank, scaling: 0.5, dropout: 0.5 }] });
     const drop = {
       lora_dropout_ratio: tensorOf('float32', [], [0.5]),
-      lora_dropout_keys: tensorOf('int32', [1], [1]),
+      lora_dropout_keys: tensorOf('int32', [2, 1], [1, 1]),
     };
     const feeds = { ids: one.ids, 'net.table.lora_A': a, 'net.table.lora_B': b, ...drop };
     expect(worst(await outputOf(single, feeds), expected)).toBeLessThan(1e-5);

@@ -7,17 +7,18 @@ import { adapterKey, loraKey, sharedOwner } from './lora-keys.ts';
 /** The graph input f32 [] with the probability of every dropout; 0 turns dropout off. */
 export const ratioInput = 'lora_dropout_ratio';
 /**
- * The graph input i32 [any] with the keys of the rows: odd numbers that are drawn anew for each forward pass. Row i uses key i modulo
- * the number of keys.
+ * The graph input i32 [2, count] with the keys of the rows: odd numbers that are drawn anew for each forward pass. A tensor with `count`
+ * rows uses the first list of keys. Any other uses the second one, such as the rows that predict a target, where a graph computes no others
+ * behind the last attention; its row i uses key i modulo the number of keys.
  */
 export const keysInput = 'lora_dropout_keys';
 
 /** The values that all dropouts of an injection share. */
 export interface DropoutParts {
   readonly inputs: readonly Value[];
-  /** i32 [rows] */
+  /** i32 [2 · count], one list of keys behind the other. */
   readonly keys: Value;
-  /** i64 [], the number of keys. */
+  /** i64 [], the number of keys of a list. */
   readonly keyCount: Value;
   /** i32 [], the largest hash that keeps its element. */
   readonly threshold: Value;
@@ -34,7 +35,7 @@ export interface SharedDropoutOptions {
 export function addSharedDropout(model: Model, { adapter, named }: SharedDropoutOptions): DropoutParts {
   const owner = { owner: sharedOwner, adapter };
   const ratio = addLoraInput(model, named(ratioInput), { ...owner, shape: [] });
-  const keys = addLoraInput(model, named(keysInput), { ...owner, dtype: 'int32', shape: ['dropout_keys'] });
+  const keys = addLoraInput(model, named(keysInput), { ...owner, dtype: 'int32', shape: [2, 'dropout_keys'] });
   const [first] = model.graph.nodes;
   const tape = new Tape(model, {
     scope: adapter === undefined ? 'lora' : `lora.${adapter}`,
@@ -52,8 +53,12 @@ export function addSharedDropout(model: Model, { adapter, named }: SharedDropout
   const scaled = tape.op('Mul', [kept, number('hashes', 2 ** 32)]);
   const threshold = cast(tape.op('Sub', [scaled, number('offset', 2 ** 31 + 1)]), 'int32');
   const factor = cast(tape.op('Div', [number('whole', 1), kept]), 'float32');
-  const keyCount = tape.op('Size', [keys]);
-  return { inputs: [ratio, keys], keys, keyCount, threshold, factor };
+  const integers = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): Value =>
+    loraConstant(tape, tensorOf('int64', shape, values), { name, ...owner });
+  const count = tape.op('Shape', [keys], { attributes: { start: 1 } });
+  const keyCount = tape.op('Reshape', [count, integers('scalar', [])]);
+  const lists = tape.op('Reshape', [keys, integers('list', [-1])]);
+  return { inputs: [ratio, keys], keys: lists, keyCount, threshold, factor };
 }
 
 export interface DropoutPlace {
@@ -68,7 +73,7 @@ export interface DropoutPlace {
 /**
  * Dropout whose mask depends only on the graph's inputs, and not on earlier random numbers:
  *
- *   hash(row, channel) = keys[row mod count] · channelKey[channel]  mod 2³²        kept if hash ≤ threshold
+ *   hash(row, channel) = keys[list][row mod count] · channelKey[channel]  mod 2³²        kept if hash ≤ threshold
  *   y = x / (1 − ratio) if it is kept, otherwise 0
  *
  * Both keys are odd, so the hash of each element is uniform over the odd numbers of 32 bits. The keys of the channels are constants that
@@ -94,7 +99,10 @@ export function dropout(tape: Tape, x: Value, shared: DropoutParts, place: Dropo
   const rowShape = tape.op('Add', [others, constant('channel_axis', isChannel)]);
   const rows = tape.op('ReduceProd', [rowShape], { attributes: { keepdims: 0 } });
   const numbers = tape.op('Range', [constant('first', [0], []), rows, constant('step', [1], [])]);
-  const drawn = tape.op('Gather', [shared.keys, tape.op('Mod', [numbers, shared.keyCount])]);
+  const isFirst = tape.op('Equal', [rows, shared.keyCount]);
+  const list = tape.op('Where', [isFirst, constant('first_list', [0], []), shared.keyCount]);
+  const index = tape.op('Add', [tape.op('Mod', [numbers, shared.keyCount]), list]);
+  const drawn = tape.op('Gather', [shared.keys, index]);
   const rowKeys = tape.op('Reshape', [drawn, rowShape]);
   const channelShape = isChannel.map((one) => (one === 1 ? channels : 1));
   const channelKeys = loraConstant(tape, tensorOf('int32', channelShape, keysOf(channels, place)), {

@@ -122,9 +122,11 @@ describe('an injected adapter', () => {
   });
 });
 
+const twice = (keys: readonly number[]): TensorData => tensorOf('int32', [2, keys.length], [...keys, ...keys]);
+
 describe('dropout', () => {
   const x = randomTensor([64, 3], 'x');
-  const keys = tensorOf('int32', [64], dropoutKeys(64, { seed: 1, stream: 'a pass' }));
+  const keys = twice(dropoutKeys(64, { seed: 1, stream: 'a pass' }));
 
   it('keeps everything at ratio 0', async () => {
     const weights = weightsOf(adapter);
@@ -152,7 +154,7 @@ describe('dropout', () => {
     const model = injected(adapter, { dropout: 0.5 });
     using session = await environment.createSession(encodeModel(model));
     const run = async (seed: number): Promise<number[]> => {
-      const drawn = tensorOf('int32', [64], dropoutKeys(64, { seed, stream: 'a pass' }));
+      const drawn = twice(dropoutKeys(64, { seed, stream: 'a pass' }));
       const feeds = { x, ...weightsOf(adapter), lora_dropout_ratio: ratio(0.5), lora_dropout_keys: drawn };
       const [output] = Object.values(await runOnce(session, feeds));
       return output ? [...toFloat32(output)] : [];
@@ -160,6 +162,22 @@ describe('dropout', () => {
     const [first, other, again] = [await run(1), await run(2), await run(1)];
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);
+  });
+
+  it('takes the second list of keys where the number of rows is another than that of the keys', async () => {
+    const model = injected(adapter, { dropout: 0.5 });
+    const [all, some] = [dropoutKeys(64, { seed: 1, stream: 'a pass' }), [3, 60, 7]];
+    const chosen = some.map((row) => all[row] ?? NaN);
+    const lists = tensorOf('int32', [2, 64], [...all, ...chosen, ...Array.from({ length: 61 }, () => 1)]);
+    const drop = { ...weightsOf(adapter), lora_dropout_ratio: ratio(0.5), lora_dropout_keys: lists };
+    const part = tensorOf(
+      'float32',
+      [3, 3],
+      some.flatMap((row) => Array.from(toFloat32(x).subarray(3 * row, 3 * row + 3))),
+    );
+    const [whole, rows] = [await outputOf(model, { x, ...drop }), await outputOf(model, { x: part, ...drop })];
+    const width = whole.length / 64;
+    expect(rows).toEqual(some.flatMap((row) => whole.slice(row * width, (row + 1) * width)));
   });
 
   it('drops the share that is asked for, whatever the row, the channel and the two together', async () => {
@@ -176,7 +194,7 @@ describe('dropout', () => {
         Array.from({ length: rows * channels }, () => 1),
       ),
       lora_dropout_ratio: ratio(share),
-      lora_dropout_keys: tensorOf('int32', [rows], dropoutKeys(rows, { seed: 5, stream: 'dropout/0/0' })),
+      lora_dropout_keys: twice(dropoutKeys(rows, { seed: 5, stream: 'dropout/0/0' })),
     };
     const kept = (await outputOf(model, feeds)).map((value) => (value === 0 ? 0 : 1));
     const at = (row: number, channel: number): number => kept[row * channels + channel] ?? NaN;

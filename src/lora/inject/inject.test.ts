@@ -18,7 +18,7 @@ describe('injectLora', () => {
     expect(inputsOf(model)).toEqual([
       ['x', 'float32', ['tokens', 3]],
       ['lora_dropout_ratio', 'float32', []],
-      ['lora_dropout_keys', 'int32', ['dropout_keys']],
+      ['lora_dropout_keys', 'int32', [2, 'dropout_keys']],
       ['net.a.lora_A', 'float32', [1, 3]],
       ['net.a.lora_B', 'float32', [5, 1]],
       ['net.b.lora_A', 'float32', [2, 5]],

@@ -48,11 +48,15 @@ export function createBatchSource<Row>(
     async *steps(plan, start, share = wholeShare) {
       for await (const { batches, next } of planSteps(rows.count, plan, start, (row) => rows.lengthOf(row))) {
         const microBatches: MicroBatch[] = [];
+        let before = 0;
         for (const batch of batches) {
+          const places = batch.map((_, place) => before + place);
+          before += batch.length;
           const own = partOf(batch, share);
           if (own.length === 0) continue;
-          const passes = splitByLength(await rows.read(own), { lengthOf, costOf });
-          microBatches.push(...passes.map(collate));
+          const read = placed(await rows.read(own), partOf(places, share));
+          const passes = splitByLength(read, { lengthOf: ({ row }) => lengthOf(row), costOf });
+          microBatches.push(...passes.map((pass) => collatePlaced(pass, collate)));
         }
         yield { microBatches, next };
       }
@@ -65,6 +69,20 @@ export function createBatchSource<Row>(
     },
     [Symbol.asyncDispose]: () => rows[Symbol.asyncDispose](),
   };
+}
+
+interface PlacedRow<Row> {
+  readonly row: Row;
+  /** Its place among all rows of the step, those of other ranks included. */
+  readonly place: number;
+}
+
+function placed<Row>(rows: readonly Row[], places: readonly number[]): PlacedRow<Row>[] {
+  return rows.map((row, i) => ({ row, place: places[i] ?? NaN }));
+}
+
+function collatePlaced<Row>(pass: readonly PlacedRow<Row>[], collate: RowHandling<Row>['collate']): MicroBatch {
+  return { ...collate(pass.map(({ row }) => row)), places: pass.map(({ place }) => place) };
 }
 
 /**

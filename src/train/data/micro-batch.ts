@@ -10,6 +10,11 @@ export interface MicroBatch {
   readonly targets: number;
   /** Number of tokens without padding; number of rows if rows are not made of tokens. */
   readonly tokens: number;
+  /**
+   * The place of each row among all rows of its step, whatever the passes and ranks that they are divided into. It determines the dropout
+   * masks of the row. Absent outside of a step.
+   */
+  readonly places?: readonly number[];
 }
 
 export interface MicroBatchOptions extends CollateOptions {

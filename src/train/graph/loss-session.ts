@@ -85,9 +85,9 @@ export class LossSession implements PassRunner {
    * One forward (and, with gradients, backward) pass.
    * @param place  the position of the pass in the training; it determines the dropout masks
    */
-  async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
-    const keys = this.#hasKeys ? [keysOf(feeds, { ...place, seed: this.#seed })] : [];
-    this.#rows.bind(this.#binding, new Map([...feeds, ...keys.map((data) => [dropoutKeysInput, data] as const)]));
+  async run(micro: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
+    const keys = this.#hasKeys ? [keysOf(micro, { ...place, seed: this.#seed })] : [];
+    this.#rows.bind(this.#binding, new Map([...micro.feeds, ...keys.map((data) => [dropoutKeysInput, data] as const)]));
     await this.#graph.session.run(this.#binding, this.#signal === undefined ? {} : { signal: this.#signal });
     const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
     const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;

@@ -191,6 +191,15 @@ describe('runTraining', () => {
     losses.forEach((loss, step) => expect(loss).toBeCloseTo(golden.lossTrace[step] ?? NaN, 3));
   });
 
+  it('drops the same values however the rows are split', async () => {
+    const golden = await loadGolden('llama');
+    const flags = { ...asGolden(golden), maxSteps: 3, dropout: 0.4 };
+    const [whole, split] = [{ batchSize: 3 }, { batchSize: 1, accumulate: 3 }].map((each) => ({ ...flags, ...each }));
+    const [a, b] = [(await train(golden, whole ?? {})).losses, (await train(golden, split ?? {})).losses];
+    a.forEach((loss, step) => expect(Math.abs(loss - (b[step] ?? NaN))).toBeLessThan(1e-5));
+    expect(Math.abs((a[0] ?? NaN) - (golden.lossTrace[0] ?? NaN))).toBeGreaterThan(1e-3);
+  });
+
   it('gives the same bytes for the same seed, dropout included, and others for another', async () => {
     const golden = await loadGolden('llama');
     const hash = async (seed: number): Promise<string> => {

@@ -12,7 +12,7 @@ import type { MicroBatch } from '../data/micro-batch.ts';
 export function batchDims({ graph: { inputs, nodes } }: Model, { feeds, tokens }: MicroBatch): Map<string, number> {
   const dims = new Map<string, number>([['tokens', tokens]]);
   for (const { name, shape } of inputs) {
-    const given = name === dropoutKeysInput ? [tokens] : feeds.get(name)?.shape;
+    const given = name === dropoutKeysInput ? [2, tokens] : feeds.get(name)?.shape;
     for (const [index, dim] of (shape ?? []).entries()) {
       const size = given?.[index];
       if (typeof dim === 'string' && size !== undefined) dims.set(dim, size);

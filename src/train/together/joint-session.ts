@@ -4,7 +4,7 @@ import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/i
 import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { BatchMemory } from '../graph/batch-memory.ts';
-import { keysOf } from '../graph/dropout-keys.ts';
+import { keysOf, noKeys } from '../graph/dropout-keys.ts';
 import { openLossGraph } from '../graph/open-loss-graph.ts';
 import type { ParameterArena } from '../graph/parameter-arena.ts';
 import type { LossResult, PassPlace } from '../graph/passes.ts';
@@ -112,7 +112,7 @@ export class JointSession implements Disposable {
   #keysOf({ dropout }: Lane, lane: number, pass: LanePass | undefined): [string, TensorData][] {
     if (dropout === undefined) return [];
     const { seed = 0 } = this.#lanes[lane] ?? {};
-    const keys = pass === undefined ? tensorOf('int32', [1], [1]) : keysOf(pass.micro.feeds, { ...pass.place, seed });
+    const keys = pass === undefined ? noKeys : keysOf(pass.micro, { ...pass.place, seed });
     return [[dropout.keys, keys]];
   }
 
