@@ -8,6 +8,7 @@ import { decoderWeightShapes } from './decoder/decoder-weights.ts';
 import type { DecoderFamily } from './decoder/families/decoder-family.ts';
 import { wantedWeights } from './decoder/open-decoder.ts';
 import { encoderFamilyOf } from './encoder/families.ts';
+import { poolingModesOf, poolingSteps } from './encoder/read-pooling.ts';
 import { familyOf } from './open-base-model.ts';
 import { parseWith } from './parse-with.ts';
 import { readQuantization } from './quantized/quantization-config.ts';
@@ -22,6 +23,10 @@ export interface CheckpointFacts {
   readonly index: unknown;
   /** The name of the checkpoint, for messages. */
   readonly name: string;
+  /** The parsed list of modules of sentence-transformers, not trusted; undefined if there is none. */
+  readonly modules?: unknown;
+  /** The parsed configurations of pooling, not trusted, by their paths. */
+  readonly pooling?: ReadonlyMap<string, unknown>;
 }
 
 export interface Judgement {
@@ -29,7 +34,7 @@ export interface Judgement {
   readonly problems: readonly EspalierError[];
   /** undefined if not even the family is known. */
   readonly family: string | undefined;
-  readonly task: 'causal-lm' | 'classification' | 'embedding or classification' | undefined;
+  readonly task: 'causal-lm' | 'classification' | 'embedding' | 'embedding or classification' | undefined;
   /** The number of parameters that the configuration asks for; only of decoders. */
   readonly parameters: number | undefined;
 }
@@ -37,7 +42,7 @@ export interface Judgement {
 const indexFile = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
 /** Judges whether a checkpoint can be opened, from its configuration and the names of its weights. It reads no files. */
-export function judgeCheckpoint({ json, index, name }: CheckpointFacts): Judgement {
+export function judgeCheckpoint({ json, index, name, modules, pooling = new Map() }: CheckpointFacts): Judgement {
   const problems: EspalierError[] = [];
   const kept = <T>(attempt: () => T): T | undefined => {
     try {
@@ -52,6 +57,7 @@ export function judgeCheckpoint({ json, index, name }: CheckpointFacts): Judgeme
   const object = kept(() => parseWith(z.looseObject({}), json, path));
   if (object === undefined) return { problems, family: undefined, task: undefined, parameters: undefined };
   const quantization = kept(() => readQuantization(json, path));
+  if (modules !== undefined) kept(() => checkPooling({ modules, pooling, name }));
   const encoder = encoderFamilyOf(json);
   if (encoder !== undefined) {
     kept(() => encoder.read(json, path));
@@ -66,14 +72,34 @@ export function judgeCheckpoint({ json, index, name }: CheckpointFacts): Judgeme
   });
   // The names in the files of a quantized checkpoint also depend on its scales.
   const isPlain = quantization === undefined && problems.length === 0;
-  if (config && isPlain && index !== undefined) kept(() => compareNames({ index, config, family, name }));
+  const embeds = modules !== undefined && !classifies;
+  if (config && isPlain && index !== undefined) kept(() => compareNames({ index, config, family, name, embeds }));
   return {
     problems,
     family: family.modelType,
-    task: classifies ? 'classification' : 'causal-lm',
-    parameters:
-      config && [...decoderWeightShapes(config).values()].reduce((sum, shape) => sum + elementCount(shape), 0),
+    task: classifies ? 'classification' : embeds ? 'embedding' : 'causal-lm',
+    parameters: config && parametersOf(config, embeds),
   };
+}
+
+/** The number of parameters. A model that makes vectors of texts has no head of its own. */
+export function parametersOf(config: DecoderConfig, embeds: boolean): number {
+  const isUsed = ([name]: [string, unknown]): boolean => !embeds || !name.startsWith(`${config.head.path}.`);
+  const shapes = [...decoderWeightShapes(config)].filter(isUsed);
+  return shapes.reduce((sum, [, shape]) => sum + elementCount(shape), 0);
+}
+
+/** Whether the steps and modes of sentence-transformers are known. The weights of dense steps are not looked at. */
+function checkPooling({
+  modules,
+  pooling = new Map(),
+  name,
+}: Pick<CheckpointFacts, 'modules' | 'pooling' | 'name'>): void {
+  const steps = poolingSteps(modules, `${name}/modules.json`);
+  const path = `${steps.pooling}/config.json`;
+  const what = { what: 'configuration of the pooling', path: `${name}/${path}` };
+  if (!pooling.has(path)) throw new EspalierError('FILE_NOT_FOUND', what);
+  poolingModesOf(pooling.get(path), what.path);
 }
 
 interface NamedCheckpoint {
@@ -81,10 +107,12 @@ interface NamedCheckpoint {
   readonly config: DecoderConfig;
   readonly family: DecoderFamily;
   readonly name: string;
+  /** Whether it makes vectors of texts, so that its files may lack a head. */
+  readonly embeds: boolean;
 }
 
 /** Compares the names of the index with those that the description asks for. Shapes and types are not in an index. */
-function compareNames({ index, config, family, name }: NamedCheckpoint): void {
+function compareNames({ index, config, family, name, embeds }: NamedCheckpoint): void {
   const { weight_map: places } = parseWith(indexFile, index, `${name}/model.safetensors.index.json`);
   const wanted = wantedWeights(config, family);
   const tensors = new Map(
@@ -94,5 +122,7 @@ function compareNames({ index, config, family, name }: NamedCheckpoint): void {
       return [stored, { name: stored, location, offset: 0, length: 0, dtype: 'float32', shape }];
     }),
   );
-  pickWeights(name, { form: 'checkpoint', tensors, locations: [...new Set(Object.values(places))] }, wanted);
+  const listed = { form: 'checkpoint', tensors, locations: [...new Set(Object.values(places))] } as const;
+  const isHead = (weight: string): boolean => embeds && weight.startsWith(`${config.head.path}.`);
+  pickWeights(name, listed, { ...wanted, mayLack: isHead });
 }

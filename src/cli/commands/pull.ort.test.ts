@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { commit, goldenFiles, name } from '../../hub/testing/fixtures.ts';
+import { loadSafetensors } from '../../tensor/index.ts';
 import { HubServer } from '../../hub/testing/hub-server.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 
@@ -51,6 +52,70 @@ describe('espalier inspect of a model on the hub', () => {
     expect(stdout).toMatch(
       /cannot be used[^]*MODEL_ARCHITECTURE_UNSUPPORTED[^]*MODEL_WEIGHTS_NOT_FOUND.*pytorch_model/,
     );
+  });
+});
+
+describe('espalier inspect of other repositories on the hub', () => {
+  const inspected = async (
+    files: Record<string, Uint8Array>,
+  ): Promise<{ answer: unknown; text: string; hub: HubServer }> => {
+    const hub = await HubServer.start({ name, commit, files });
+    vi.stubEnv('HF_ENDPOINT', hub.endpoint);
+    try {
+      const { stdout } = await espalier(['inspect', `hf:${name}`, '--json']);
+      return { answer: JSON.parse(stdout), text: (await espalier(['inspect', `hf:${name}`])).stdout, hub };
+    } finally {
+      await hub[Symbol.asyncDispose]();
+    }
+  };
+  const golden = (path: string): Promise<Uint8Array> => readFile(goldenFolder(path));
+  const gguf = (file: string): Promise<Uint8Array> => golden(join('gguf', file));
+
+  it('reads the header of one GGUF file, and says how it is chosen', async () => {
+    const files = {
+      'tiny-Q4_K.gguf': await gguf('llama-q4_k.gguf'),
+      'tiny-Q8_0.gguf': await gguf('llama-q8_0.gguf'),
+      'mmproj-f16.gguf': new Uint8Array(9),
+    };
+    const { answer, text, hub } = await inspected(files);
+    const expected = {
+      usable: true,
+      family: 'llama',
+      file: 'tiny-Q8_0.gguf',
+      others: ['tiny-Q4_K.gguf'],
+      problems: [],
+    };
+    expect(answer).toMatchObject({ ...expected, weightBytes: files['tiny-Q8_0.gguf'].length });
+    expect(text).toContain("--include 'tiny-Q8_0.gguf'");
+    const downloads = hub.downloads();
+    expect(downloads.every(({ path, range }) => path.endsWith('tiny-Q8_0.gguf') && range !== undefined)).toBe(true);
+  });
+
+  it('says why a GGUF file cannot be used', async () => {
+    const bytes = Buffer.from(await gguf('llama-q8_0.gguf'));
+    const at = bytes.indexOf('llama', bytes.indexOf('general.architecture'));
+    bytes.write('rwkv7', at);
+    const { answer } = await inspected({ 'tiny.gguf': bytes });
+    expect(answer).toMatchObject({ usable: false, problems: [{ code: 'GGUF_UNSUPPORTED' }] });
+  });
+
+  it('knows a decoder that embeds, whose files have no head', async () => {
+    const config = JSON.parse(String(await golden('qwen3/model/config.json'))) as Record<string, unknown>;
+    const { tensors } = await loadSafetensors(goldenFolder('qwen3/model/model.safetensors'));
+    const places = [...tensors.keys()].map((key) => [key.replace(/^model\./, ''), 'model-00001-of-00001.safetensors']);
+    const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+    const files = {
+      'config.json': json({ ...config, tie_word_embeddings: false }),
+      'model.safetensors.index.json': json({ weight_map: Object.fromEntries(places) }),
+      'model-00001-of-00001.safetensors': new Uint8Array(9),
+      'modules.json': await golden('embedders/qwen3-embedding/model/modules.json'),
+      '1_Pooling/config.json': await golden('embedders/qwen3-embedding/model/1_Pooling/config.json'),
+    };
+    expect((await inspected(files)).answer).toMatchObject({ usable: true, family: 'qwen3', task: 'embedding' });
+    const other = { ...files, '1_Pooling/config.json': json({ pooling_mode: 'unheard' }) };
+    expect((await inspected(other)).answer).toMatchObject({ problems: [{ code: 'MODEL_FEATURE_UNSUPPORTED' }] });
+    const { 'modules.json': _, ...without } = files;
+    expect((await inspected(without)).answer).toMatchObject({ problems: [{ code: 'MODEL_WEIGHTS_MISMATCH' }] });
   });
 });
 

@@ -134,12 +134,14 @@ export function gitSha1(bytes: Uint8Array): string {
 }
 
 export function sendBytes(response: ServerResponse, bytes: Uint8Array, range: string | undefined): void {
-  const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+  const { start: from = 0, last } = /^bytes=(?<start>\d+)-(?<last>\d*)$/.exec(range ?? '')?.groups ?? {};
+  const start = Number(from);
+  const end = last ? Math.min(Number(last) + 1, bytes.byteLength) : bytes.byteLength;
   if (range === undefined) return void response.writeHead(200, { 'Content-Length': bytes.byteLength }).end(bytes);
   if (start >= bytes.byteLength) return void response.writeHead(416).end();
-  const contentRange = `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}`;
-  const headers = { 'Content-Length': bytes.byteLength - start, 'Content-Range': contentRange };
-  return void response.writeHead(206, headers).end(bytes.subarray(start));
+  const contentRange = `bytes ${start}-${end - 1}/${bytes.byteLength}`;
+  const headers = { 'Content-Length': end - start, 'Content-Range': contentRange };
+  return void response.writeHead(206, headers).end(bytes.subarray(start, end));
 }
 
 /** Sends a part of the requested bytes and breaks the connection. */

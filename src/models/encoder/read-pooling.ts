@@ -43,6 +43,28 @@ export async function readGivenPooling(dir: string): Promise<Pooling | undefined
   const path = join(dir, 'modules.json');
   const json = await readJsonIfPresent(path);
   if (json === undefined) return undefined;
+  const { pooling, more } = poolingSteps(json, path);
+  const place = join(dir, pooling, 'config.json');
+  const fields = await readJsonIfPresent(place);
+  if (fields === undefined)
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'configuration of the pooling', path: place });
+  const modes = poolingModesOf(fields, place);
+  const steps: Pooling['steps'][number][] = [];
+  for (const { kind, inside } of more) {
+    steps.push(kind === 'Normalize' ? 'normalize' : await readDense(join(dir, inside)));
+  }
+  return { modes, steps };
+}
+
+interface PoolingSteps {
+  /** The folder of the pooling. */
+  readonly pooling: string;
+  /** What follows: `Dense` or `Normalize`, and its folder. */
+  readonly more: readonly { readonly kind: string; readonly inside: string }[];
+}
+
+/** Reads `modules.json`. @throws EspalierError MODEL_FEATURE_UNSUPPORTED for a step that is not known, MODEL_CONFIG_INVALID */
+export function poolingSteps(json: unknown, path: string): PoolingSteps {
   const places = parseWith(modulesJson, json, path).map((step) => ({
     kind: step.type.split('.').at(-1) ?? '',
     inside: insideOf(step.path),
@@ -60,17 +82,11 @@ export async function readGivenPooling(dir: string): Promise<Pooling | undefined
     const supported = 'Transformer in "", Pooling, and then any number of Dense and Normalize';
     refuseFeature(path, { feature: 'modules', value, supported });
   }
-  const modes = await readModes(join(dir, pooling?.inside ?? '', 'config.json'));
-  const steps: Pooling['steps'][number][] = [];
-  for (const { kind, inside = '' } of more) {
-    steps.push(kind === 'Normalize' ? 'normalize' : await readDense(join(dir, inside)));
-  }
-  return { modes, steps };
+  return { pooling: pooling?.inside ?? '', more: more.map(({ kind, inside = '' }) => ({ kind, inside })) };
 }
 
-async function readModes(path: string): Promise<Pooling['modes']> {
-  const json = await readJsonIfPresent(path);
-  if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'configuration of the pooling', path });
+/** Reads the configuration of a pooling. @throws EspalierError MODEL_FEATURE_UNSUPPORTED, MODEL_CONFIG_INVALID */
+export function poolingModesOf(json: unknown, path: string): Pooling['modes'] {
   const fields = parseWith(poolingJson, json, path);
   if (!fields.include_prompt) refuseFeature(path, { feature: 'include_prompt', value: 'false', supported: 'true' });
   const older = Object.keys(olderKeys).filter((key) => fields[key] === true);

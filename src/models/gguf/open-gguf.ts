@@ -7,6 +7,7 @@ import type { DecoderFamily } from '../decoder/families/decoder-family.ts';
 import type { GenerationConfig } from '../generation-config.ts';
 import { quantizableMatrices } from '../quantized/quantized-weight.ts';
 import { readSmallTensors } from '../read-small-tensors.ts';
+import type { ListedWeights } from '../weight-files.ts';
 import type { WeightRef } from '../weight-ref.ts';
 import { factorPattern, ggufConfig } from './gguf-config.ts';
 import { ggufNames } from './gguf-names.ts';
@@ -26,17 +27,7 @@ export async function openGguf(
 ): Promise<BaseModel> {
   const model = await openGgufFiles(path);
   const { dir, file, metadata, tensors, locations } = model;
-  const type = metadata.get('general.type') ?? 'model';
-  if (type !== 'model') {
-    throw new EspalierError('GGUF_UNSUPPORTED', { path, reason: `its general.type is ${String(type)}, not model` });
-  }
-  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
-  const json = ggufConfig({ path, metadata, shapes, factors: await readFactors(model) });
-  const names = ggufNames.get(String(metadata.get('general.architecture')));
-  if (names === undefined) throw new TypeError('every architecture with a configuration has names');
-  const [heads, kvHeads] = [Number(json['num_attention_heads']), Number(json['num_key_value_heads'])];
-  const weights = ggufWeights(model, { names, heads, kvHeads, settings: factorPattern });
-  const listed = { form: 'checkpoint', tensors: weights, locations } as const;
+  const { json, listed } = readGguf(model, path, await readFactors(model));
   const base = await openDecoderOf({
     dir,
     path,
@@ -50,8 +41,31 @@ export async function openGguf(
   return { ...base, file, stored: { form: 'gguf', locations, tensors: new Map([...tensors].map(stored)) } };
 }
 
+/** What the headers of a GGUF model say, in the form of a checkpoint. */
+export interface GgufDescription {
+  /** The configuration as config.json has it. */
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly listed: Pick<ListedWeights, 'form' | 'tensors' | 'locations'>;
+}
+
+/** Reads the headers of a GGUF model. @param factors  its tensors that are settings @throws EspalierError GGUF_MALFORMED, GGUF_UNSUPPORTED */
+export function readGguf(model: GgufModel, path: string, factors: ReadonlyMap<string, Float32Array>): GgufDescription {
+  const { metadata, tensors, locations } = model;
+  const type = metadata.get('general.type') ?? 'model';
+  if (type !== 'model') {
+    throw new EspalierError('GGUF_UNSUPPORTED', { path, reason: `its general.type is ${String(type)}, not model` });
+  }
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+  const json = ggufConfig({ path, metadata, shapes, factors });
+  const names = ggufNames.get(String(metadata.get('general.architecture')));
+  if (names === undefined) throw new TypeError('every architecture with a configuration has names');
+  const [heads, kvHeads] = [Number(json['num_attention_heads']), Number(json['num_key_value_heads'])];
+  const weights = ggufWeights(model, { names, heads, kvHeads, settings: factorPattern });
+  return { json, listed: { form: 'checkpoint', tensors: weights, locations } };
+}
+
 /** Quantized matrices of another size than their modules. Those of floats were compared already. */
-function wrongSizes({ modules, weights }: BaseModel): string[] {
+export function wrongSizes({ modules, weights }: Pick<BaseModel, 'modules' | 'weights'>): string[] {
   const matrices = quantizableMatrices(modules);
   return [...weights].flatMap(([name, { quantized }]) => {
     if (quantized === undefined) return [];
