@@ -3,6 +3,7 @@ import type { Environment, IoBinding, Session, SessionOptions } from '../onnxrun
 import { kernelPasses } from './kernels/kernel-passes.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
 import { decodeWeights } from './decode-weights.ts';
+import { mapShared } from './map-shared.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
 
 export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {
@@ -65,13 +66,16 @@ export async function openGraph(model: Model, options: OpenGraphOptions): Promis
 
 /** @throws EspalierError the errors of `createSession` */
 export async function openPreparedGraph(
-  { bytes, externalDataFolder, decoded }: PreparedGraph,
+  { bytes, externalDataFolder, decoded, shared }: PreparedGraph,
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
   const fitting = provider === 'webgpu' ? forWebGpu(bytes) : bytes;
   using weights = await decodeWeights(decoded, externalDataFolder);
-  const options = { ...sessionOptions(session), externalDataFolder, initializers: weights.tensors };
+  // WHY not on a device: it copies weights to memory of its own.
+  using mapped = await mapShared(provider === 'cpu' ? shared : new Map(), externalDataFolder);
+  const given = { externalDataFolder, initializers: weights.tensors, placed: mapped.tensors };
+  const options = { ...sessionOptions(session), ...given };
   return new OpenGraph(await environment.createSession(fitting, options));
 }
 

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   createModel,
@@ -8,6 +9,7 @@ import {
   noNode,
   Tape,
   type Model,
+  type Value,
 } from '../ir/index.ts';
 import { prepareGraph } from './prepare-graph.ts';
 
@@ -25,7 +27,23 @@ describe('prepareGraph', () => {
     const file = Uint8Array.of(1, 2, 3);
     const idle = definePass('idle', () => [], { requires: [hasOutputs] });
     const prepared = await prepareGraph(negated(), { passes: [idle], baseDir, file });
-    expect(prepared).toEqual({ bytes: file, externalDataFolder: baseDir, decoded: new Map() });
+    expect(prepared).toEqual({ bytes: file, externalDataFolder: baseDir, decoded: new Map(), shared: new Map() });
+  });
+
+  it('names the weights that the graph reads in several types, to map their bytes once', async () => {
+    const model = createModel();
+    const location = basename(import.meta.filename);
+    const weight = (name: string, dtype: 'uint8' | 'uint4', offset: number, length: number): Value => {
+      const shape = [dtype === 'uint4' ? 2 * length : length];
+      return model.graph.addInitializer(name, { kind: 'external', location, offset, length, dtype, shape });
+    };
+    const values = [weight('bytes', 'uint8', 8, 16), weight('pairs', 'uint4', 8, 16), weight('other', 'uint8', 8, 8)];
+    for (const value of values) model.graph.addOutput(new Tape(model).op('Identity', [value]));
+    const { shared } = await prepareGraph(model, { baseDir });
+    expect([...shared].map(([name, { dtype }]) => [name, dtype])).toEqual([
+      ['bytes', 'uint8'],
+      ['pairs', 'uint4'],
+    ]);
   });
 
   it('encodes what the passes made, whatever the file was', async () => {

@@ -15,6 +15,8 @@ export interface PreparedGraph {
   readonly externalDataFolder: string;
   /** The weights that are decoded for each session, by their names in the graph. */
   readonly decoded: ReadonlyMap<string, ExternalConstant>;
+  /** The weights that the graph reads in several types, by their names in the graph: bytes, and pairs of numbers of 4 bits. */
+  readonly shared: ReadonlyMap<string, ExternalConstant>;
 }
 
 export interface PrepareOptions {
@@ -37,7 +39,21 @@ export async function prepareGraph(model: Model, options: PrepareOptions): Promi
   const externalDataFolder = await followLinks(model, baseDir);
   const isAsRead = !modified && externalDataFolder === baseDir;
   const bytes = isAsRead && file !== undefined ? file : encodeModel(model);
-  return { bytes, externalDataFolder, decoded: new Map(decodedIn(model.graph)) };
+  const decoded = new Map(decodedIn(model.graph));
+  return { bytes, externalDataFolder, decoded, shared: sharedIn(model.graph) };
+}
+
+/** The constants whose bytes are those of another constant too. */
+function sharedIn({ initializers }: Graph): Map<string, ExternalConstant> {
+  const places = new Map<string, [name: string, constant: ExternalConstant][]>();
+  for (const [name, { constant }] of initializers) {
+    if (constant?.kind !== 'external' || constant.decoding !== undefined) continue;
+    const place = `${constant.offset} ${constant.length} ${constant.location}`;
+    const list = places.get(place);
+    if (list) list.push([name, constant]);
+    else places.set(place, [[name, constant]]);
+  }
+  return new Map([...places.values()].filter((list) => list.length > 1).flat());
 }
 
 function decodedIn(graph: Graph): [name: string, constant: ExternalConstant][] {

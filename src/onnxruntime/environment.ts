@@ -120,9 +120,10 @@ export class Environment {
     }
   }
 
-  #sessionOf(native: Pointer, { provider, profilePrefix, initializers = new Map() }: ResolvedOptions): Session {
+  #sessionOf(native: Pointer, { provider, profilePrefix, initializers, placed }: ResolvedOptions): Session {
     try {
-      const facts = { profiling: profilePrefix !== undefined, provider, initializers: [...initializers.values()] };
+      const kept = [initializers, placed].flatMap((each) => [...(each?.values() ?? [])]);
+      const facts = { profiling: profilePrefix !== undefined, provider, initializers: kept };
       return new Session(native, this, facts);
     } catch (error) {
       // WHY: the environment may have been disposed while the model was loaded.

@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly externalDataFolder?: string;
   /** The data of external weights that lie in no file, by their names in the model. The session keeps them alive. */
   readonly initializers?: ReadonlyMap<string, OrtTensor>;
+  /** The memory in which weights lie that are in a file too, by their names in the model: used as it is, never copied. The session keeps it. */
+  readonly placed?: ReadonlyMap<string, OrtTensor>;
   /** The level of ONNX Runtime's graph optimizations. Default: all. */
   readonly optimization?: Optimization;
   /** Names of ONNX Runtime's graph optimizations to disable. */
@@ -54,6 +56,7 @@ export function createSessionOptions(options: SessionOptions): Pointer {
     for (const [key, value] of Object.entries(configOf(options))) api.AddSessionConfigEntry(native, key, value);
     if (options.initializers !== undefined && options.initializers.size > 0)
       giveInitializers(native, options.initializers);
+    for (const [name, tensor] of options.placed ?? []) api.AddInitializer(native, name, tensor[pointer]);
     return native;
   } catch (error) {
     api.ReleaseSessionOptions(native);

@@ -36,7 +36,9 @@ function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Val
   const weight = retyped(tape, packed, dtype, [rows, blocks * blockSize]);
   const zeros = zeroPoints ? packedZeros(tape, quantized, blocks) : middle(tape, dtype, [rows, blocks]);
   if (weight === undefined || zeros === undefined) return undefined;
-  const later = add(tape, shaped(tape, scales, [rows, blocks]), zeroAfter(tape, after, scales.dtype));
+  // WHY not a Reshape: ONNX Runtime would compute it when it loads the model, and hold the scales twice.
+  const factors = scales.dtype && retyped(tape, scales, scales.dtype, [rows, blocks]);
+  const later = add(tape, factors ?? shaped(tape, scales, [rows, blocks]), zeroAfter(tape, after, scales.dtype));
   return tape.op('DequantizeLinear', [weight, later, zeros], {
     attributes: { axis: 1, block_size: blockSize },
     ...(scales.dtype && { dtype: scales.dtype }),

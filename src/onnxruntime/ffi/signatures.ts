@@ -45,6 +45,7 @@ export const signatures = {
   DisableCpuMemArena: status('pointer'),
   EnableProfiling: status('pointer', 'path'),
   AddSessionConfigEntry: status('pointer', 'text', 'text'),
+  AddInitializer: status('pointer', 'text', 'pointer'),
   AddExternalInitializers: status('pointer', 'pointer', 'pointer', 'size'),
   SessionOptionsAppendExecutionProvider: status('pointer', 'text', 'pointer', 'pointer', 'size'),
   CreateCUDAProviderOptions: status('buffer'),

@@ -199,6 +199,8 @@ function schemaOf(read: WordReader) {
     recompute: flag.default(trainDefaults.recompute),
     /** The most targets whose logits are in memory at once; 0: all. Default: 128 or more, by the vocabulary. */
     logitRows: wholeNumber.optional(),
+    /** Keeps copies of a base of floats in the layout of its products: faster, and twice the weights. Default: unless `recompute`. */
+    pack: flag.optional(),
     /** A folder for event files, which TensorBoard shows while the training runs. */
     tensorboard: path.optional(),
     /** A file for an HTML page with the curves of the training, written at its end. */

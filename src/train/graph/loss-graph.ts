@@ -24,7 +24,7 @@ export interface LossGraph extends PreparedGraph {
   readonly gradientOf: ReadonlyMap<string, string>;
   /**
    * Whether the frozen weights are in memory once, as they are in the files, and not a second time for each product in the layout of its
-   * kernel. So it is for weights of integers.
+   * kernel. So it is for weights of integers, and for floats unless they are packed.
    */
   readonly isUnpacked: boolean;
 }
@@ -41,6 +41,8 @@ export interface LossGraphOptions {
   readonly recompute?: boolean;
   /** The most targets whose logits are in memory at once; 0: all. Default: as `logitRowsOf` chooses. */
   readonly logitRows?: number | undefined;
+  /** Whether products keep copies of weights of floats in the layouts of their kernels. Default: unless `recompute`. */
+  readonly pack?: boolean | undefined;
 }
 
 /** Builds the graph from the base on disk. Other tasks of the event loop can run between its parts. */
@@ -64,9 +66,17 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   if (!gradients) runPasses(model, [transposeBytes]);
   const gradientOf = gradients ? addGradients(model, parameters, options) : new Map<string, string>();
   await breathe();
-  const isUnpacked = hasIntegerWeights(graph);
+  const isUnpacked = isHeldOnce(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   return { ...prepared, parameters: parameters.map(specOf), gradientOf, isUnpacked };
+}
+
+/** WHY not with `recompute`: the product of a layer that is computed again would keep a copy of its own. */
+export function isHeldOnce(
+  graph: Graph,
+  { recompute: isRepeated = false, pack = !isRepeated }: Pick<LossGraphOptions, 'recompute' | 'pack'>,
+): boolean {
+  return !pack || hasIntegerWeights(graph);
 }
 
 /** Checks that every weight to be trained is an input that the graph reads. */

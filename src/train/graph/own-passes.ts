@@ -12,13 +12,13 @@ export interface PassInputs {
   readonly trainable: Trainable;
   readonly objective: Objective;
   readonly maxLength: number;
-  readonly config: Pick<TrainConfig, 'seed' | 'recompute' | 'logitRows'>;
+  readonly config: Pick<TrainConfig, 'seed' | 'recompute' | 'logitRows' | 'pack'>;
 }
 
 /** The passes of a training that is alone. */
 export async function ownPasses({ base, trainable, objective, maxLength, config }: PassInputs): Promise<Passes> {
-  const { seed, recompute, logitRows } = config;
-  const options = { trainable, objective, maxLength, logitRows };
+  const { seed, recompute, logitRows, pack = !recompute } = config;
+  const options = { trainable, objective, maxLength, logitRows, pack };
   const graph = await createLossGraph(base, { ...options, seed, gradients: true, recompute });
   const { dropout } = trainable;
   return {

@@ -56,9 +56,9 @@ export async function planTraining(
   await using inputs = await readTrainingInputs(config, { ...(signal && { signal }), ...(share && { share }) });
   const { tokens, largest, passes } = await lookAtSteps(inputs, { shares, signal });
   const { base, trainable, objective, maxLength, config: used } = inputs;
-  const { seed, recompute, logitRows } = used;
+  const { seed, recompute, logitRows, pack } = used;
   const options = { trainable, objective, maxLength, seed };
-  const graph = await createLossGraph(base, { ...options, gradients: true, recompute, logitRows });
+  const graph = await createLossGraph(base, { ...options, gradients: true, recompute, logitRows, pack });
   const training = peakOf(graph, { batches: largest, tokens });
   const evaluation = await evaluationPeak(inputs, tokens);
   const parameterBytes = 4 * graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -141,8 +141,9 @@ function peakOf(graph: LossGraph, { batches, tokens }: { batches: readonly Micro
 async function evaluationPeak(inputs: TrainingInputs, tokens: number): Promise<number> {
   const { evalData, base, trainable, objective, maxLength, config } = inputs;
   if (evalData === undefined) return 0;
-  const { logitRows } = config;
-  const graph = await createLossGraph(base, { trainable, objective, maxLength, gradients: false, logitRows });
+  const { logitRows, pack = !config.recompute } = config;
+  const options = { trainable, objective, maxLength, logitRows, pack };
+  const graph = await createLossGraph(base, { ...options, gradients: false });
   const largest = new LargestBatches();
   for await (const batch of evalData.batches(config.batchSize)) largest.see(batch);
   const { weights, activations } = peakOf(graph, { batches: largest.batches, tokens });

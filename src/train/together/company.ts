@@ -168,12 +168,13 @@ export class Company implements Disposable {
     const objective = sharedObjective(inputs);
     const trainings = inputs.map(({ trainable, maxLength, config: { seed } }) => ({ trainable, maxLength, seed }));
     const gradients = kind === 'training';
-    const { recompute, logitRows } = config;
+    const { recompute, logitRows, pack } = config;
     return createJointGraph(first.base, trainings, {
       objective,
       gradients,
       recompute: gradients && recompute,
       logitRows,
+      pack: pack ?? !recompute,
     });
   }
 

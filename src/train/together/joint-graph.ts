@@ -1,10 +1,10 @@
 import { breathe } from '../../core/index.ts';
-import { gradientPasses, hasIntegerWeights, transposeBytes } from '../../autodiff/index.ts';
+import { gradientPasses, transposeBytes } from '../../autodiff/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
-import { addGradients, specOf } from '../graph/loss-graph.ts';
+import { addGradients, isHeldOnce, specOf } from '../graph/loss-graph.ts';
 import { logitRowsOf, takeLossInChunks } from '../graph/logit-rows.ts';
 import { buildObjective, type Objective } from '../graph/objective.ts';
 import type { ParameterSpec } from '../graph/parameter-arena.ts';
@@ -47,6 +47,7 @@ export interface JointGraphOptions {
   readonly recompute?: boolean;
   /** As in `LossGraphOptions`. */
   readonly logitRows?: number | undefined;
+  readonly pack?: boolean | undefined;
 }
 
 /**
@@ -56,7 +57,7 @@ export interface JointGraphOptions {
 export async function createJointGraph(
   base: BaseModel,
   trainings: readonly LaneInputs[],
-  { objective, gradients, recompute = false, logitRows }: JointGraphOptions,
+  { objective, gradients, recompute = false, logitRows, pack }: JointGraphOptions,
 ): Promise<JointGraph> {
   const maxLength = Math.max(...trainings.map((training) => training.maxLength));
   const model = buildObjective(base, objective, { full: false, given: new Set(), maxLength });
@@ -78,7 +79,7 @@ export async function createJointGraph(
   if (!gradients) runPasses(model, [transposeBytes]);
   const outputs = gradients ? addGradients(model, values.flat(), { recompute }) : new Map<string, string>();
   await breathe();
-  const isUnpacked = hasIntegerWeights(graph);
+  const isUnpacked = isHeldOnce(graph, { recompute, pack });
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const names = new Set(added.map(({ name }) => name));
   const lanes = values.map((inputs, lane) => laneOf(inputs, { lane, outputs, names }));

@@ -83,8 +83,14 @@ async function forecast(
   const tokens = sum(looks.map((look) => look.tokens));
   const objective = sharedObjective(inputs);
   const lanes = inputs.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
-  const { recompute = false, logitRows } = inputs[0]?.config ?? {};
-  const graph = await createJointGraph(company.base, lanes, { objective, gradients: true, recompute, logitRows });
+  const { recompute = false, logitRows, pack } = inputs[0]?.config ?? {};
+  const graph = await createJointGraph(company.base, lanes, {
+    objective,
+    gradients: true,
+    recompute,
+    logitRows,
+    pack,
+  });
   const training = peakOf(graph, { ...company, tokens, batches: looks.map(({ largest }) => largest) });
   const evaluation = await evaluationPeak(inputs, { ...company, tokens });
   const bytes = graph.lanes.map(({ parameters }) => 4 * sum(parameters.map(({ shape }) => elementCount(shape))));
@@ -129,8 +135,8 @@ async function evaluationPeak(
   const evaluated = inputs.filter(({ evalData }) => evalData !== undefined);
   if (evaluated.length === 0) return 0;
   const lanes = evaluated.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
-  const { logitRows } = evaluated[0]?.config ?? {};
-  const options = { objective: sharedObjective(evaluated), gradients: false, logitRows };
+  const { logitRows, recompute = false, pack = !recompute } = evaluated[0]?.config ?? {};
+  const options = { objective: sharedObjective(evaluated), gradients: false, logitRows, pack };
   const graph = await createJointGraph(company.base, lanes, options);
   const batches = [];
   for (const { evalData, config } of evaluated) {
