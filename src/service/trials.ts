@@ -2,7 +2,7 @@
  * Versions that were tried and are about to get a name. More are not kept: a trial of which nothing came ends with a later one. WHY so
  * many: a store takes in as many at once, and weights that are given back before the name has them must be read again.
  */
-const mostTrials = 8;
+const mostTrials = 16;
 
 interface Open {
   readonly digest: string;

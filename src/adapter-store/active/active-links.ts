@@ -3,7 +3,7 @@ import { EspalierError, isAdapterName } from '../../core/index.ts';
 import { type DiskCalls, onDisk } from '../../native/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { SharedFlush } from '../files/shared-flush.ts';
-import type { Change, StoreFiles } from '../files/store-files.ts';
+import type { StoreFiles } from '../files/store-files.ts';
 import { isVersionKey } from '../versions/stored-version.ts';
 
 /** What lies at a name in `active`. */
@@ -101,16 +101,14 @@ export class ActiveLinks {
     const path = this.#pathOf(name);
     const fresh = join(this.#layout.staging, `link-${this.#count++}`);
     await this.#createParent(name);
-    let isLeft = true;
     try {
       await this.#put(fresh, path, { name, key, expected });
-      isLeft = expected !== undefined;
       // WHY inside: a change that may not last is taken back.
       await this.#flushes
         .flush(dirname(path))
         .catch((error: unknown) => this.#takeBack(fresh, path, { expected, error }));
     } finally {
-      if (isLeft) await this.#files.removeTree(fresh).catch(() => undefined);
+      if (expected !== undefined) await this.#files.removeTree(fresh).catch(() => undefined);
     }
   }
 
@@ -136,13 +134,16 @@ export class ActiveLinks {
     path: string,
     { name, key, expected }: { readonly name: string; readonly key: string; readonly expected: string | undefined },
   ): Promise<void> {
-    const link: Change = ['link', this.#targetOf(name, key), fresh];
+    const target = this.#targetOf(name, key);
     if (expected === undefined) {
-      const [, isFree] = await this.#files.inOrder([link, ['renameToFree', fresh, path]]);
-      if (isFree !== false) return;
-      throw await this.#conflict(name, 'none');
+      return this.#files.link(target, path).catch(async (error: NodeJS.ErrnoException) => {
+        throw error.code === 'EEXIST' ? await this.#conflict(name, 'none') : error;
+      });
     }
-    const [, isExchanged] = await this.#files.inOrder([link, ['exchange', fresh, path]]);
+    const [, isExchanged] = await this.#files.inOrder([
+      ['link', target, fresh],
+      ['exchange', fresh, path],
+    ]);
     if (isExchanged === false) {
       const found = await this.find(name);
       if (found?.kind !== 'version' || found.key !== expected) throw await this.#conflict(name, expected);

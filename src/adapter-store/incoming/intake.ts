@@ -29,8 +29,8 @@ const troubleMs = 1000;
 /** Bytes of the adapters that are brought in at once. */
 const bytesAtOnce = 2 ** 28;
 
-/** WHY a share for each: opening, checking and flushing take time too. */
-const bytesOfEach = 2 ** 25;
+/** WHY a share for each: opening, checking and flushing take time too. WHY so many at once: most wait for the disk. */
+const bytesOfEach = 2 ** 24;
 
 interface Known extends EntryState {
   readonly error: unknown;

@@ -13,7 +13,7 @@ export type DiskJob = {
  * WHY several: a flush waits for the disk, and file systems write what several threads flush at once together.
  * WHY not libuv's: runs of ONNX Runtime would wait there behind the flushes.
  */
-const mostThreads = 4;
+const mostThreads = 8;
 
 interface Waiting {
   readonly job: DiskJob;
