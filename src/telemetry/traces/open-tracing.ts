@@ -1,8 +1,16 @@
 import type { Link, Span, SpanContext, Tracer } from '@opentelemetry/api';
-import { type AdapterEvent, EspalierError, onAdapterEvent, onJobEvent, type JobEvent } from '../../core/index.ts';
+import {
+  type AdapterEvent,
+  EspalierError,
+  onAdapterEvent,
+  onJobEvent,
+  type JobEvent,
+  systemTimers,
+} from '../../core/index.ts';
 import type { EndedSequence } from '../metrics/sources.ts';
 import { adapterSpan } from './adapter-span.ts';
 import { JobSpans } from './job-spans.ts';
+import { LateWork } from './late-work.ts';
 import type { PlannedSpan } from './planned-span.ts';
 import { type Operation, sequenceSpan } from './request-span.ts';
 import { RolloutLinks } from './rollout-links.ts';
@@ -53,24 +61,27 @@ async function loadPackages({ protocol }: TraceSettings): Promise<Packages> {
   }
 }
 
+interface SpanOfRequestParts {
+  readonly operation: Operation | undefined;
+  readonly end: (status: number | undefined) => void;
+}
+
 class SpanOfRequest implements RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
   readonly traceFlags: number;
   readonly operation: Operation | undefined;
-  readonly span: Span;
-  /** Unix time in milliseconds. */
+  /** Unix time in milliseconds, by the clock of the events of adapters. */
   readonly began = Date.now();
   readonly #end: (status: number | undefined) => void;
   #isEnded = false;
 
-  constructor(span: Span, operation: Operation | undefined, end: (status: number | undefined) => void) {
+  constructor(span: Span, { operation, end }: SpanOfRequestParts) {
     const { traceId, spanId, traceFlags } = span.spanContext();
     this.traceId = traceId;
     this.spanId = spanId;
     this.traceFlags = traceFlags;
     this.operation = operation;
-    this.span = span;
     this.#end = end;
   }
 
@@ -78,7 +89,6 @@ class SpanOfRequest implements RequestTrace {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#end(status);
-    this.span.end();
   }
 }
 
@@ -89,6 +99,7 @@ class OpenTelemetryTracing implements Tracing {
   readonly #scope = new TraceScope<TraceParent>();
   readonly #events: readonly Disposable[];
   readonly #jobs = new JobSpans();
+  readonly #late = new LateWork(systemTimers);
   readonly #versions = new VersionSpans<SpanContext>();
   readonly #links = new RolloutLinks<SpanContext>();
 
@@ -113,15 +124,23 @@ class OpenTelemetryTracing implements Tracing {
         ? api.ROOT_CONTEXT
         : api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true });
     const attributes = { 'http.request.method': method, 'http.route': route, 'espalier.request.id': requestId };
-    const options = { kind: api.SpanKind.SERVER, attributes };
+    const options = { kind: api.SpanKind.SERVER, attributes, startTime: unixNow() };
     const span = this.#tracer.startSpan(`${method} ${route}`, options, context);
-    return new SpanOfRequest(span, operation, (status) => {
-      if (status === undefined) return void span.setAttribute('error.type', 'client_gone');
-      span.setAttribute('http.response.status_code', status);
-      if (status < 500) return;
+    const end = (status: number | undefined): void => {
+      const ended = unixNow();
+      this.#late.add(() => this.#end(span, status, ended));
+    };
+    return new SpanOfRequest(span, { operation, end });
+  }
+
+  #end(span: Span, status: number | undefined, ended: number): void {
+    if (status === undefined) span.setAttribute('error.type', 'client_gone');
+    else span.setAttribute('http.response.status_code', status);
+    if (status !== undefined && status >= 500) {
       span.setAttribute('error.type', String(status));
-      span.setStatus({ code: api.SpanStatusCode.ERROR });
-    });
+      span.setStatus({ code: this.#packages.api.SpanStatusCode.ERROR });
+    }
+    span.end(ended);
   }
 
   during<T>(trace: TraceParent, work: () => T): T {
@@ -132,6 +151,13 @@ class OpenTelemetryTracing implements Tracing {
     const { origin } = sequence;
     // A trace of which nothing is written costs nothing more.
     if (!(origin instanceof SpanOfRequest) || (origin.traceFlags & 1) === 0) return;
+    this.#late.add(() => this.#writeSequence(sequence, { origin, baseName }));
+  }
+
+  #writeSequence(
+    sequence: EndedSequence,
+    { origin, baseName }: { readonly origin: SpanOfRequest; readonly baseName: string },
+  ): void {
     const { operation = 'text_completion' } = origin;
     const planned = sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin });
     const links = sequence.adapters.flatMap((used) => this.#versions.behind(used, origin.began)).map(linkTo);
@@ -141,6 +167,8 @@ class OpenTelemetryTracing implements Tracing {
 
   /** WHY a child of the request that caused it, if one did: whoever asked sees what came of it. */
   #heard(event: AdapterEvent): void {
+    // WHY first: the spans of this event are linked to those of requests that ended before it, and the other way round.
+    this.#late.finish();
     const requests = this.#links.take(event).map((context): Link => ({ context }));
     const links = [...requests, ...this.#versions.check(event).map(linkTo)];
     const span = this.#write(adapterSpan(event), { parent: this.#scope.current, links });
@@ -175,9 +203,15 @@ class OpenTelemetryTracing implements Tracing {
   /** Sends what was not sent yet. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const listening of this.#events) listening[Symbol.dispose]();
+    this.#late.finish();
     // WHY no error: a collector that is gone must not keep a server from ending.
     await this.#provider.shutdown().catch(() => undefined);
   }
+}
+
+/** Unix time in milliseconds, with fractions, by the clock of the times of sequences. */
+function unixNow(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** WHY with its name: a viewer shows links before the spans that they lead to. */

@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { LateWork } from './late-work.ts';
+
+/** Timers that run when they are told to. */
+function heldTimers() {
+  const waiting = new Set<() => void>();
+  return {
+    waiting,
+    after(_ms: number, run: () => void) {
+      waiting.add(run);
+      return () => void waiting.delete(run);
+    },
+    ring() {
+      const due = [...waiting];
+      waiting.clear();
+      for (const run of due) {
+        run();
+      }
+    },
+  };
+}
+
+it('late work waits for one timer, and is done in its order', async () => {
+  const timers = heldTimers();
+  const late = new LateWork(timers);
+  const done: number[] = [];
+  for (const n of [1, 2, 3]) late.add(() => void done.push(n));
+  expect([done, timers.waiting.size]).toEqual([[], 1]);
+  timers.ring();
+  expect([done, timers.waiting.size]).toEqual([[1, 2, 3], 0]);
+  late.add(() => void done.push(4));
+  expect(timers.waiting.size).toBe(1);
+});
+
+it('late work is finished at once where something depends on it', () => {
+  const timers = heldTimers();
+  const late = new LateWork(timers);
+  const done: number[] = [];
+  late.add(() => void done.push(1));
+  late.finish();
+  expect([done, timers.waiting.size]).toEqual([[1], 0]);
+});
+
+it('late work does not wait without bound', () => {
+  const late = new LateWork(heldTimers());
+  let done = 0;
+  for (let n = 0; n < 600; n++) late.add(() => void done++);
+  expect(done).toBeGreaterThan(0);
+});
