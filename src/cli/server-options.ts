@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { AdapterClient, type AdapterClientOptions, AnswerClient, FleetClient, JobClient } from '../http/index.ts';
+import { secretOf } from './secret.ts';
 
 /** WHY loopback by default: without a key of its own, administration is open on this machine only. */
 const defaultServer = 'http://127.0.0.1:8000';
@@ -25,9 +26,10 @@ export function addServerOptions(command: Command): void {
     );
 }
 
-/** An empty environment variable counts as unset. */
+/** A key, or what it refers to. An empty environment variable counts as unset. */
 export function keyOf(given: string | undefined, variable: string): string | undefined {
-  return given ?? (process.env[variable] || undefined);
+  const text = given ?? (process.env[variable] || undefined);
+  return text === undefined ? undefined : secretOf(text);
 }
 
 /** The key of a command that asks for answers. */
@@ -46,12 +48,16 @@ export function answerClientOf({
 
 /** The key of a command that looks: the one that may see most. */
 export function watchKeyOf(given: string | undefined): string | undefined {
-  return keyOf(keyOf(keyOf(given, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
+  return keyOf(given ?? firstSet('ESPALIER_ADMIN_KEY', 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
 }
 
 /** The key of a command that changes something. WHY not one for looking: it would be refused where another one would do. */
 export function changeKeyOf(given: string | undefined): string | undefined {
-  return keyOf(keyOf(given, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_API_KEY');
+  return keyOf(given ?? firstSet('ESPALIER_ADMIN_KEY'), 'ESPALIER_API_KEY');
+}
+
+function firstSet(...variables: readonly string[]): string | undefined {
+  return variables.map((name) => process.env[name]).find((value) => value !== undefined && value !== '');
 }
 
 /** The options that `serverSchema` has read. */

@@ -20,6 +20,12 @@ export const cliCodes = {
     message: 'Give {expected}, got {actual}.',
     help: 'Some options exclude each other, or one option of a group is required and none was given. Nothing was started.',
   },
+  CLI_SECRET_UNREADABLE: {
+    status: 400,
+    retryable: false,
+    message: 'The secret {reference} cannot be read: {problem}.',
+    help: 'A key was given as a reference: file:PATH, env:NAME or sops:PATH#key. Check that this process may read it; for sops, that the program is installed and has its key (SOPS_AGE_KEY_FILE for age). Nothing was started.',
+  },
   CLI_OPTION_UNKNOWN: {
     status: 400,
     retryable: false,
