@@ -18,9 +18,23 @@ export function describePlan(plan: TrainPlan): string {
     ...describeUnknown(data),
     ...describeWithoutEnd(data),
     ...(evalData === undefined ? [] : [`held out   ${describeData(evalData)}`, ...describeUnknown(evalData)]),
+    ...describeChoice(plan),
     `steps      ${steps}, rows of up to ${maxLength} tokens, learning rate ${learningRate}`,
   ];
   return lines.join('\n');
+}
+
+/** What was chosen to fit into the memory limit. */
+function describeChoice({ memory }: TrainPlan): string[] {
+  if (memory === undefined) return [];
+  const { recompute, pack, batchSize, accumulate, predicted, limit } = memory;
+  const ways = [
+    recompute ? 'layers are computed again' : 'activations are kept',
+    pack ? 'floats are packed' : 'floats are held once',
+    `${accumulate} micro-batches of ${batchSize} rows`,
+  ];
+  const [peak, most] = [predicted, limit].map((bytes) => count(Math.round(bytes / 1e6)));
+  return [`limit      ${most} MB: ${ways.join(', ')}; ${peak} MB predicted`];
 }
 
 function describeData({

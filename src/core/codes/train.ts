@@ -20,6 +20,13 @@ export const trainCodes = {
     message: '{first} and {second} contradict each other: {reason}.',
     help: 'Two settings of a training exclude each other. Nothing was started.',
   },
+  TRAIN_MEMORY_LIMIT: {
+    status: 400,
+    retryable: false,
+    message:
+      '{option} {limit} is not enough: the least that this training needs is predicted as {least}, with layers computed again and {rows} rows in a micro-batch.',
+    help: 'No choice of recomputation, packed weights and micro-batches keeps the peak of the process within the limit. Give more memory, shorter rows (--max-length), fewer or smaller adapters (--target-modules, --rank), or a base of 8 or 4 bits. Nothing was started.',
+  },
   TRAIN_CONFIG_UNREADABLE: {
     status: 400,
     retryable: false,

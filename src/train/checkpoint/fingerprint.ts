@@ -35,6 +35,8 @@ const notCompared: ReadonlySet<string> = new Set<keyof TrainConfig>([
   'report',
   'samplePrompt',
   'sampleTokens',
+  // What was chosen for it is compared.
+  'memoryLimit',
 ]);
 
 export interface FingerprintOptions {

@@ -45,11 +45,16 @@ export async function resumeTraining(parts: ResumedParts, options: ResumeOptions
   return resumed;
 }
 
-/** The ranks with which the training began whose checkpoints are in a folder; undefined if there is none that can be read. */
-export async function ranksOf(folder: string): Promise<number | undefined> {
+export interface Beginning {
+  readonly ranks: number;
+  readonly fingerprint: Fingerprint;
+}
+
+/** How the training began whose checkpoints are in a folder: its ranks and its fingerprint. undefined if there is none that can be read. */
+export async function beginningOf(folder: string): Promise<Beginning | undefined> {
   for (const { path } of await listCheckpoints(folder)) {
     try {
-      return trainingStateOf(await OpenCheckpoint.open(path)).ranks;
+      return trainingStateOf(await OpenCheckpoint.open(path));
     } catch (error) {
       if (!EspalierError.isInstance(error)) throw error;
     }

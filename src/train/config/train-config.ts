@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { truncations } from '../data/example.ts';
 import { formatNames } from '../data/formats/row-formats.ts';
+import { memorySizePattern } from '../memory/memory-size.ts';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
 import { optimizerDtypes } from '../optimizer/optimizer-memory.ts';
 import { scheduleNames } from '../optimizer/schedule.ts';
@@ -83,6 +84,7 @@ function numberReaders(read: WordReader) {
   };
 }
 
+const memorySize = 'a size of memory, such as 800MB or 1.5GB';
 const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 const paths = z.union([path, z.array(path).min(1).readonly()], { error: 'a path, or a list of paths' });
 const flag = z.boolean({ error: 'true or false' });
@@ -201,6 +203,8 @@ function schemaOf(read: WordReader) {
     logitRows: wholeNumber.optional(),
     /** Keeps copies of a base of floats in the layout of its products: faster, and twice the weights. Default: unless `recompute`. */
     pack: flag.optional(),
+    /** The most memory that the process may take, such as 1.5GB. What fits is chosen among `recompute`, `pack` and smaller micro-batches. */
+    memoryLimit: z.string({ error: memorySize }).regex(memorySizePattern, { error: memorySize }).optional(),
     /** A folder for event files, which TensorBoard shows while the training runs. */
     tensorboard: path.optional(),
     /** A file for an HTML page with the curves of the training, written at its end. */

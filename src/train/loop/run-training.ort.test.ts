@@ -200,6 +200,15 @@ describe('runTraining', () => {
     expect(Math.abs((a[0] ?? NaN) - (golden.lossTrace[0] ?? NaN))).toBeGreaterThan(1e-3);
   });
 
+  it('says how it fits into a memory limit, and refuses one into which it does not fit', async () => {
+    const golden = await loadGolden('llama');
+    const { result } = await train(golden, { ...asGolden(golden), maxSteps: 1, memoryLimit: '900GB' });
+    expect(result.plan.memory).toMatchObject({ recompute: false, pack: true, limit: 9e11 });
+    expect(result.firstLoss).toBeCloseTo(golden.lossTrace[0] ?? NaN, 4);
+    const refused = train(golden, { ...asGolden(golden), maxSteps: 1, memoryLimit: '1MB' });
+    await expect(refused).rejects.toMatchObject({ code: 'TRAIN_MEMORY_LIMIT' });
+  });
+
   it('gives the same bytes for the same seed, dropout included, and others for another', async () => {
     const golden = await loadGolden('llama');
     const hash = async (seed: number): Promise<string> => {

@@ -6,11 +6,14 @@ import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
 import { aloneTransport, ProcessGroup } from '../../collectives/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { assertNoneUnfinished } from '../checkpoint/find-unfinished.ts';
-import { ranksOf } from '../checkpoint/resume.ts';
+import { beginningOf, type Beginning } from '../checkpoint/resume.ts';
 import { TrainingCheckpoints } from '../checkpoint/training-checkpoints.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { fittingProvider } from '../graph/logit-rows.ts';
 import type { PassRunner, Passes } from '../graph/passes.ts';
+import { fitMemory, withChoice } from '../memory/fit-memory.ts';
+import { forecastOf } from '../memory/plan-training.ts';
+import { memoryChoiceSchema, type MemoryChoice } from '../memory/sparing-settings.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { compareWeights } from '../ranks/compare-ranks.ts';
 import { TrainingGroup } from '../ranks/training-group.ts';
@@ -94,9 +97,11 @@ async function lead(config: TrainConfig, run: Run): Promise<TrainResult> {
   await using view = await RunView.open(config, { onEvent: run.onEvent, answer });
   const onEvent = view.heard;
   const base = companion && { base: companion.base };
-  await group.agreeOnBatch((await beganWith(config)) ?? group.share.worldSize);
+  const began = config.resume ? await beginningOf(checkpointsOf(config.output)) : undefined;
+  await group.agreeOnBatch(began?.ranks ?? group.share.worldSize);
   const reading = { share: group.share, ...(signal && { signal }), ...base };
-  await using inputs = await readTrainingInputs(config, reading);
+  await using read = await readTrainingInputs(config, reading);
+  const inputs = await fitted(read, { group, began });
   const passes = await companion?.enter(inputs);
   const path = join(folder.staging, 'metrics.jsonl');
   const metrics = await openMetrics(folder, path, { onEvent, openMetrics: openFile });
@@ -119,20 +124,32 @@ async function follow(config: TrainConfig, run: Run): Promise<TrainResult> {
   const { group } = run;
   const signal = group.stopping;
   await group.agreeOnBatch(0);
-  await using inputs = await readTrainingInputs(config, { share: group.share, ...(signal && { signal }) });
+  await using read = await readTrainingInputs(config, { share: group.share, ...(signal && { signal }) });
+  const inputs = await fitted(read, { group, began: undefined });
   const metrics = await MetricsWriter.create('', { openFile: writesNowhere });
   return await trainInto(undefined, { inputs, metrics, run, passes: undefined });
+}
+
+/** Chooses what fits into the memory limit, the same for all ranks, and for a training that is gone on with what it began with. */
+async function fitted(
+  inputs: TrainingInputs,
+  { group, began }: { readonly group: TrainingGroup; readonly began: Beginning | undefined },
+): Promise<TrainingInputs> {
+  if (inputs.config.memoryLimit === undefined) return inputs;
+  const { batchRanks, worldSize } = group.share;
+  const shares = Array.from({ length: worldSize }, (_, rank) => ({ rank, worldSize, batchRanks }));
+  const choose = async (): Promise<MemoryChoice | undefined> => {
+    const again = began && { settings: began.fingerprint };
+    return (await fitMemory(inputs, (each) => forecastOf(each, { shares, signal: group.stopping }), again)).memory;
+  };
+  const memory = await group.shareText(group.leads ? JSON.stringify(await choose()) : undefined);
+  return withChoice(inputs, memoryChoiceSchema.parse(JSON.parse(memory)));
 }
 
 function warnings(onEvent: Run['onEvent']): Run['onEvent'] {
   return (event) => {
     if (event.kind === 'warned') onEvent(event);
   };
-}
-
-/** The ranks with which a training began that is gone on with. */
-async function beganWith({ resume, output }: TrainConfig): Promise<number | undefined> {
-  return resume ? ranksOf(checkpointsOf(output)) : undefined;
 }
 
 /**

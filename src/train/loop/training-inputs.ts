@@ -8,6 +8,7 @@ import type { Objective } from '../graph/objective.ts';
 import { openBatches } from '../data/open-batches.ts';
 import { countSteps } from '../data/step-plan.ts';
 import { ofAllRanks, wholeShare, type RankShare } from '../ranks/rank-share.ts';
+import type { MemoryChoice } from '../memory/sparing-settings.ts';
 import type { Trainable } from '../graph/trainable.ts';
 import type { BatchSource } from '../data/batch-source.ts';
 import type { ChosenTokenizer } from '../../tokenizer/index.ts';
@@ -26,6 +27,8 @@ export interface TrainingInputs extends AsyncDisposable {
   readonly learningRate: number;
   /** The tokenizer of the rows, and what the result needs to be served with it. */
   readonly chosen: ChosenTokenizer;
+  /** How it fits into `memoryLimit`, if the settings have one. */
+  readonly memory?: MemoryChoice;
 }
 
 export interface ReadInputsOptions {

@@ -11,6 +11,7 @@ import { wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import { planOf } from '../report/plan-of.ts';
 import type { TrainPlan } from '../report/train-result.ts';
 import { batchDims, LargestBatches } from './batch-dims.ts';
+import { fitMemory } from './fit-memory.ts';
 import { graphMemory } from './graph-memory.ts';
 
 /** The memory that a training needs at its peak, in bytes. */
@@ -51,10 +52,26 @@ export async function planTraining(
   config: TrainConfig,
   { signal, ranks = 1 }: { readonly signal?: AbortSignal; readonly ranks?: number } = {},
 ): Promise<TrainForecast> {
-  const shares = Array.from({ length: ranks }, (_, rank) => ({ rank, worldSize: ranks, batchRanks: ranks }));
+  const shares = sharesOf(ranks);
   const [share] = shares;
-  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }), ...(share && { share }) });
-  const { tokens, largest, passes } = await lookAtSteps(inputs, { shares, signal });
+  await using read = await readTrainingInputs(config, { ...(signal && { signal }), ...(share && { share }) });
+  const inputs = await fitMemory(read, (candidate) => forecastOf(candidate, { shares, signal }));
+  return forecastOf(inputs, { shares, signal });
+}
+
+/** The parts of all ranks. */
+export function sharesOf(ranks: number): RankShare[] {
+  return Array.from({ length: ranks }, (_, rank) => ({ rank, worldSize: ranks, batchRanks: ranks }));
+}
+
+interface Looking {
+  readonly shares?: readonly RankShare[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a training would do whose inputs are read. */
+export async function forecastOf(inputs: TrainingInputs, looking: Looking): Promise<TrainForecast> {
+  const { tokens, largest, passes } = await lookAtSteps(inputs, looking);
   const { base, trainable, objective, maxLength, config: used } = inputs;
   const { seed, recompute, logitRows, pack } = used;
   const options = { trainable, objective, maxLength, seed };
@@ -94,10 +111,7 @@ export interface Steps {
 /** Goes through the micro-batches of the first epoch. Later epochs have the same rows in another order. */
 export async function lookAtSteps(
   { data, config, steps }: TrainingInputs,
-  {
-    shares = [wholeShare],
-    signal,
-  }: { readonly shares?: readonly RankShare[]; readonly signal: AbortSignal | undefined },
+  { shares = [wholeShare], signal }: Looking,
 ): Promise<Steps> {
   const whole = { ...config, batchSize: config.batchSize * shares.length };
   const perEpoch = countSteps(data.count, { ...whole, maxSteps: undefined, epochs: 1 });

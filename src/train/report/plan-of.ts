@@ -4,7 +4,7 @@ import type { TrainPlan } from './train-result.ts';
 
 /** The plan of a training, from what was read before it. */
 export function planOf(inputs: TrainingInputs, trainableParameters: number): TrainPlan {
-  const { base, trainable, data, evalData, steps, maxLength, learningRate, chosen } = inputs;
+  const { base, trainable, data, evalData, steps, maxLength, learningRate, chosen, memory } = inputs;
   const baseParameters = [...base.weights.values()].reduce((sum, weight) => sum + parameterCount(weight), 0);
   return {
     trainableParameters,
@@ -16,5 +16,6 @@ export function planOf(inputs: TrainingInputs, trainableParameters: number): Tra
     maxLength,
     learningRate,
     template: chosen.whose,
+    ...(memory && { memory }),
   };
 }

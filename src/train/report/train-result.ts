@@ -1,5 +1,6 @@
 import type { DataAccount } from '../data/data-account.ts';
 import type { StepMetrics } from './metrics.ts';
+import type { MemoryChoice } from '../memory/sparing-settings.ts';
 import type { MatchedTarget } from '../graph/trainable.ts';
 
 /** The plan of a training. */
@@ -16,6 +17,8 @@ export interface TrainPlan {
   readonly learningRate: number;
   /** Whose chat template and tokenizer the rows have: the base's, the initial adapter's, or the template that was asked for. */
   readonly template: 'base' | 'adapter' | 'given';
+  /** How the training fits into `memoryLimit`, if the settings have one. */
+  readonly memory?: MemoryChoice;
 }
 
 /** The events of a running training. */

@@ -36,11 +36,13 @@ export function assertTogether(runs: readonly NamedRun[]): void {
   for (const { config } of runs) {
     if (config.full) conflict('full', 'a run of its own trains every weight');
     if (config.modulesToSave !== undefined) conflict('modulesToSave', 'all runs share the weights of the base');
+    if (config.memoryLimit !== undefined)
+      conflict('memoryLimit', 'the size of their passes is that of --max-pass-tokens');
     if (config.labels !== undefined) conflict('labels', 'all runs share the weights of the base');
   }
 }
 
-function conflict(key: 'full' | 'modulesToSave' | 'labels', reason: string): never {
+function conflict(key: 'full' | 'modulesToSave' | 'memoryLimit' | 'labels', reason: string): never {
   throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option(key), second: optionText('several runs'), reason });
 }
 
