@@ -4,7 +4,7 @@
  *
  * WHY JavaScript: a worker thread of Node 20 loads this file as it is, from the sources as from the build.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash as hashOnce } from 'node:crypto';
 
 /** Numbers between two steps: a fraction of a millisecond. */
 const numbersPerStep = 2 ** 16;
@@ -26,6 +26,7 @@ const exponentBits = 0x7f800000;
  * @returns {Generator<void, TensorDigest, void>}
  */
 export function* digestSteps(numbers, factor) {
+  if (numbers.length <= numbersPerStep) return digestOnce(numbers, factor);
   const hash = createHash('sha256');
   const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
   const scaled = factor === 1 ? undefined : new Float32Array(Math.min(numbers.length, numbersPerStep));
@@ -38,6 +39,24 @@ export function* digestSteps(numbers, factor) {
     yield;
   }
   return { sha256: hash.digest('hex'), isFinite };
+}
+
+/**
+ * WHY: most tensors of a small adapter have a few hundred numbers, and to make a hash for each takes longer than to use it.
+ *
+ * @param {Float32Array} numbers
+ * @param {number} factor
+ * @returns {TensorDigest}
+ */
+function digestOnce(numbers, factor) {
+  const { buffer, byteOffset, byteLength, length } = numbers;
+  const isFinite = allFinite(new Uint32Array(buffer, byteOffset, length), 0, length);
+  const scaled = factor === 1 ? undefined : new Float32Array(length);
+  const bytes =
+    scaled === undefined
+      ? new Uint8Array(buffer, byteOffset, byteLength)
+      : scaledBytes(numbers, { start: 0, end: length, factor, scaled });
+  return { sha256: hashOnce('sha256', bytes, 'hex'), isFinite };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { EspalierError, type AdapterEvent, type AdapterEventKind } from '../../core/index.ts';
 
 /** One line of the audit record, without its place in the chain. */
@@ -73,7 +73,7 @@ export function formatRecord({ seq, time, ...rest }: AuditRecord): string {
 }
 
 export function hashOfLine(line: string | Uint8Array): string {
-  return createHash('sha256').update(line).digest('hex');
+  return hash('sha256', line, 'hex');
 }
 
 const texts = ['time', 'actor', 'event', 'result', 'prev'] as const;
