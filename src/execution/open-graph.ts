@@ -1,7 +1,9 @@
 import { decodeModel, encodeModel, runPasses, type Model } from '../ir/index.ts';
+import { returnFreedMemory } from '../native/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
+import { computeConstants } from './constants/compute-constants.ts';
 import { decodeWeights } from './decode-weights.ts';
 import { mapShared } from './map-shared.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
@@ -66,17 +68,21 @@ export async function openGraph(model: Model, options: OpenGraphOptions): Promis
 
 /** @throws EspalierError the errors of `createSession` */
 export async function openPreparedGraph(
-  { bytes, externalDataFolder, decoded, shared }: PreparedGraph,
+  { bytes, externalDataFolder: folder, decoded, shared, computed }: PreparedGraph,
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
   const fitting = provider === 'webgpu' ? forWebGpu(bytes) : bytes;
-  using weights = await decodeWeights(decoded, externalDataFolder);
+  using constants = await computeConstants(computed, { folder, environment });
+  using weights = await decodeWeights(decoded, folder);
   // WHY not on a device: it copies weights to memory of its own.
-  using mapped = await mapShared(provider === 'cpu' ? shared : new Map(), externalDataFolder);
-  const given = { externalDataFolder, initializers: weights.tensors, placed: mapped.tensors };
-  const options = { ...sessionOptions(session), ...given };
-  return new OpenGraph(await environment.createSession(fitting, options));
+  using mapped = await mapShared(provider === 'cpu' ? shared : new Map(), folder);
+  const initializers = new Map([...constants.tensors, ...weights.tensors]);
+  const given = { externalDataFolder: folder, initializers, placed: mapped.tensors };
+  const graph = new OpenGraph(await environment.createSession(fitting, { ...sessionOptions(session), ...given }));
+  // WHY: constants that ONNX Runtime has computed and packed leave several times their size in the C library's hands.
+  await returnFreedMemory();
+  return graph;
 }
 
 /** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */

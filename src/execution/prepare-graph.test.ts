@@ -27,7 +27,8 @@ describe('prepareGraph', () => {
     const file = Uint8Array.of(1, 2, 3);
     const idle = definePass('idle', () => [], { requires: [hasOutputs] });
     const prepared = await prepareGraph(negated(), { passes: [idle], baseDir, file });
-    expect(prepared).toEqual({ bytes: file, externalDataFolder: baseDir, decoded: new Map(), shared: new Map() });
+    const nothing = { decoded: new Map(), shared: new Map(), computed: [] };
+    expect(prepared).toEqual({ bytes: file, externalDataFolder: baseDir, ...nothing });
   });
 
   it('names the weights that the graph reads in several types, to map their bytes once', async () => {

@@ -8,6 +8,8 @@ import {
   type Pass,
 } from '../ir/index.ts';
 
+import { extractConstants, type ComputedConstant } from './constants/extract-constants.ts';
+
 /** A graph in the form that ONNX Runtime loads. Any number of sessions can be created from it. */
 export interface PreparedGraph {
   readonly bytes: Uint8Array;
@@ -17,6 +19,8 @@ export interface PreparedGraph {
   readonly decoded: ReadonlyMap<string, ExternalConstant>;
   /** The weights that the graph reads in several types, by their names in the graph: bytes, and pairs of numbers of 4 bits. */
   readonly shared: ReadonlyMap<string, ExternalConstant>;
+  /** The constants that are computed for each session. */
+  readonly computed: readonly ComputedConstant[];
 }
 
 export interface PrepareOptions {
@@ -37,17 +41,19 @@ export async function prepareGraph(model: Model, options: PrepareOptions): Promi
   const { passes = [], baseDir, file } = options;
   const { modified } = runPasses(model, passes);
   const externalDataFolder = await followLinks(model, baseDir);
-  const isAsRead = !modified && externalDataFolder === baseDir;
+  const computed = extractConstants(model);
+  const isAsRead = !modified && computed.length === 0 && externalDataFolder === baseDir;
   const bytes = isAsRead && file !== undefined ? file : encodeModel(model);
   const decoded = new Map(decodedIn(model.graph));
-  return { bytes, externalDataFolder, decoded, shared: sharedIn(model.graph) };
+  const shared = sharedIn(model.graph, new Set(computed.map(({ name }) => name)));
+  return { bytes, externalDataFolder, decoded, shared, computed };
 }
 
-/** The constants whose bytes are those of another constant too. */
-function sharedIn({ initializers }: Graph): Map<string, ExternalConstant> {
+/** The constants whose bytes are those of another constant too. Those that are computed have none yet. */
+function sharedIn({ initializers }: Graph, computed: ReadonlySet<string>): Map<string, ExternalConstant> {
   const places = new Map<string, [name: string, constant: ExternalConstant][]>();
   for (const [name, { constant }] of initializers) {
-    if (constant?.kind !== 'external' || constant.decoding !== undefined) continue;
+    if (constant?.kind !== 'external' || constant.decoding !== undefined || computed.has(name)) continue;
     const place = `${constant.offset} ${constant.length} ${constant.location}`;
     const list = places.get(place);
     if (list) list.push([name, constant]);
