@@ -1,4 +1,4 @@
-import { differentiate, gradientPasses } from '../../autodiff/index.ts';
+import { differentiate, gradientPasses, type GradientRegistry } from '../../autodiff/index.ts';
 import { encodeModel, runPasses, type Model, type Value } from '../../ir/index.ts';
 import { runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
@@ -43,17 +43,21 @@ export interface GradientRun {
   readonly loss: Value;
   /** The values of the graph's inputs; others are not used. */
   readonly feeds: ReadonlyMap<string, Numbers>;
+  /** Inputs of the graph that are no floats. */
+  readonly others?: Readonly<Record<string, TensorData>>;
   /** The folder of the files that the graph reads. */
   readonly baseDir?: string;
+  /** The rules of the gradients. Default: the standard rules. */
+  readonly registry?: GradientRegistry;
 }
 
 /** The loss of a graph, and its gradients for inputs of these names, through the passes of training. */
 export async function gradientsOf(
-  { environment, model, loss, feeds, baseDir }: GradientRun,
+  { environment, model, loss, feeds, others = {}, baseDir, registry }: GradientRun,
   names: readonly string[],
 ): Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Float32Array> }> {
   const parameters = names.map((name) => valueNamed(model, name));
-  const found = differentiate(model, { loss, parameters });
+  const found = differentiate(model, { loss, parameters, ...(registry && { registry }) });
   const outputs = parameters.map((parameter) => model.graph.addOutput(gradientOf(found, parameter)).name);
   runPasses(model, gradientPasses);
   const options = baseDir === undefined ? {} : { externalDataFolder: baseDir };
@@ -64,7 +68,7 @@ export async function gradientsOf(
     name,
     tensorOf('float32', shape, Float32Array.from(values)),
   ]);
-  const results = await runOnce(session, Object.fromEntries(inputs));
+  const results = await runOnce(session, { ...Object.fromEntries(inputs), ...others });
   const read = (name: string): Float32Array => toFloat32(results[name] ?? tensorOf('float32', [0], []));
   return {
     loss: read(loss.name)[0] ?? NaN,
