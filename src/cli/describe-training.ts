@@ -31,7 +31,7 @@ function describeChoice({ memory }: TrainPlan): string[] {
   const ways = [
     recompute ? 'layers are computed again' : 'activations are kept',
     pack ? 'floats are packed' : 'floats are held once',
-    `${accumulate} micro-batches of ${batchSize} rows`,
+    `${accumulate} × ${batchSize} rows in a step`,
   ];
   const [peak, most] = [predicted, limit].map((bytes) => count(Math.round(bytes / 1e6)));
   return [`limit      ${most} MB: ${ways.join(', ')}; ${peak} MB predicted`];
