@@ -100,6 +100,7 @@ async function readParts(
   const files = new Map<string, Promise<ReceivedFile>>();
   let givenName: string | undefined;
   parts.on('file', (_field, file, given: string | undefined) => {
+    if (signal.aborted) return void file.resume();
     const name = storedName ?? given;
     const problem = storedName === undefined ? fileProblem(given, files) : oneFileProblem(given, files);
     givenName = given;

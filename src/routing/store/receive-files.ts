@@ -24,7 +24,7 @@ export interface ReceivedFile {
 
 /**
  * Writes a file as it comes, one piece after the other: its producer waits while the disk is slow, and nothing is held whole. What was
- * written remains when this fails; the caller removes it.
+ * written remains when this fails; the caller removes it. Nothing is written any more when the promise is settled.
  *
  * @throws EspalierError BODY_TOO_LARGE; the reason of the signal; the errors of the content and of the file system, such as a file that is
  *   there already
@@ -44,7 +44,15 @@ export async function receiveFile(
       done(undefined, piece);
     },
   });
-  await pipeline(streamOf(content), counted, createWriteStream(path, { flags: 'wx' }), { signal });
+  signal?.throwIfAborted();
+  const file = createWriteStream(path, { flags: 'wx' });
+  const closed = new Promise((resolve) => file.once('close', resolve));
+  try {
+    await pipeline(streamOf(content), counted, file, { signal });
+  } finally {
+    // WHY: one that is ended while it is being opened would make its file behind the back of a caller that removes everything.
+    await closed;
+  }
   return { bytes, sha256: hash.digest('hex') };
 }
 
