@@ -2,7 +2,7 @@
 // work: `clients` requests at once, each with its own adapter (rank 16, seven modules in every layer), or the base alone.
 //
 //   node bench/beside.mjs --base int8=DIR [--base f32=DIR ...] [--build before=DIR] [--python PYTHON --peft-base DIR]
-//                         [--llama MODULE --llama-files DIR] [--rounds 5] [--clients 8] [--prompt 128] [--tokens 32] [--threads 2]
+//                         [--base BUILD:NAME=DIR ...] [--llama MODULE --llama-files DIR] [--rounds 5] [--clients 8] [--prompt 128] [--tokens 32] [--threads 2]
 //
 // Everything is started first and then takes turns, round after round, so that other load of the machine affects all alike. The peers
 // generate in their own process, without HTTP: PEFT one batch, llama.cpp as bench/llama-peer.mjs says. A round of two cores and a base of
@@ -45,7 +45,11 @@ const named = (text) => {
   if (path.length === 0) throw new Error(`"${text}" has no name; write it as name=path`);
   return { name, path: path.join('=') };
 };
-const bases = values.base.map(named);
+/** A base of one build alone, as where builds write quantized weights in different forms: --base before:int8=DIR */
+const bases = values.base.map(named).map(({ name, path }) => {
+  const [only, own] = name.includes(':') ? name.split(':') : [undefined, name];
+  return { only, name: own, path };
+});
 const builds = [{ name: 'now', path: here('..') }, ...values.build.map(named)];
 
 const folder = await mkdtemp(join(tmpdir(), 'espalier-beside-'));
@@ -58,7 +62,7 @@ try {
   await mkdir(adapters);
   const names = await writeAdapters(adapters, { count: clients, rank: Number(values.rank), modules: linears });
   for (const build of builds) {
-    for (const base of bases) {
+    for (const base of bases.filter(({ only }) => only === undefined || only === build.name)) {
       for (const mixed of [true, false])
         targets.push(await server(build, base, mixed, adapters, names, config.vocabSize));
     }

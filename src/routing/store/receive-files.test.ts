@@ -18,7 +18,7 @@ it('makes no file any more when it has been given up', async () => {
     const [controller, path] = [new AbortController(), join(folder, `${i}`)];
     const received = receiveFile(new Readable({ read: () => undefined }), path, { signal: controller.signal });
     controller.abort(new Error('given up'));
-    await expect(received).rejects.toThrow();
+    await expect(received).rejects.toThrow('aborted');
     await rm(path, { force: true });
     // Time for an opening that is still under way.
     await readdir(folder);

@@ -46,7 +46,7 @@ export async function receiveFile(
   });
   signal?.throwIfAborted();
   const file = createWriteStream(path, { flags: 'wx' });
-  const closed = new Promise((resolve) => file.once('close', resolve));
+  const closed = new Promise<void>((resolve) => file.once('close', resolve));
   try {
     await pipeline(streamOf(content), counted, file, { signal });
   } finally {
