@@ -15,6 +15,8 @@ const alone = [
   'test/attacks/attacks.test.ts',
   'test/fuzz/fuzz.test.ts',
   'soak/soak.ort.test.ts',
+  // whether promises are followed
+  'src/telemetry/traces/trace-scope.test.ts',
   // the first loading of the native library
   'src/onnxruntime/missing-library.ort.test.ts',
   'src/onnxruntime/ffi/library.ort.test.ts',

@@ -188,6 +188,10 @@ describe('traces', () => {
     const answer = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body, signal: leaving.signal });
     await answer.body?.getReader().read();
     leaving.abort();
+    // WHY: a server that is closed before it has noticed ends the answer itself.
+    const running = async (): Promise<number> =>
+      new Series(await (await fetch(`${url}/metrics`)).text()).value('vllm:num_requests_running') ?? NaN;
+    while ((await running()) > 0);
     const spans = await spansAtEnd();
     const request = spans.find(({ name }) => name === 'POST /v1/completions');
     const generation = spans.find(({ name }) => name === 'text_completion base');
