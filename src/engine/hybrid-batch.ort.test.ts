@@ -20,8 +20,8 @@ import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collect } from './testing/collect.ts';
 import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 
-// WHY not 1e-4: which rows share a batch depends on how fast they are, and with it the rounding of f32. Of the compositions seen, 1.3e-4 was
-// the most; a row with the state or the adapter of another differs by tenths.
+// WHY not 1e-4: which rows share a batch depends on how fast they are, and with it the rounding of f32. Of the compositions seen, 1.3e-4
+// was the most.
 const tolerance = 3e-4;
 
 const config: RandomBaseConfig = {
