@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { flag, optional, positiveInteger } from './fields.ts';
-import { hunyuanTraits, stretch } from './hunyuan.ts';
+import { hunyuanSizes, hunyuanTraits, stretch } from './hunyuan.ts';
 import { llamaFamily } from './llama-family.ts';
 import { gatedMlp, mixtureOf, mixtureSizes } from './mixtures.ts';
 
@@ -23,16 +23,7 @@ const own = z.looseObject({
 export const hunyuanMoe = llamaFamily({
   modelType: 'hunyuan_v1_moe',
   architecture: 'HunYuanMoEV1ForCausalLM',
-  sizes: {
-    vocab_size: 290943,
-    hidden_size: 4096,
-    intermediate_size: 11008,
-    num_hidden_layers: 32,
-    num_attention_heads: 32,
-    max_position_embeddings: 2048,
-    rms_norm_eps: 1e-5,
-    tie_word_embeddings: false,
-  },
+  sizes: hunyuanSizes,
   rope: { theta: 10000 },
   fields: own,
   traits(fields, { sizes, rope, features, path }) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { RopeConfig } from '../rope.ts';
-import { flag } from './fields.ts';
+import { flag, type SizeDefaults } from './fields.ts';
 import { llamaFamily } from './llama-family.ts';
 import type { LlamaLike } from './llama-like.ts';
 
@@ -13,20 +13,23 @@ function stretched({ theta, dims }: RopeConfig, alpha: number): RopeConfig {
   return { theta: theta * alpha ** (dims / (dims - 2)), dims, scaling: { kind: 'none' } };
 }
 
+/** The default sizes of Hunyuan, dense or with experts. */
+export const hunyuanSizes: SizeDefaults = {
+  vocab_size: 290943,
+  hidden_size: 4096,
+  intermediate_size: 11008,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  max_position_embeddings: 2048,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: false,
+};
+
 /** Hunyuan (dense): heads of queries and keys are normalized after the rotary embedding, whose base may be stretched by `alpha`. */
 export const hunyuan = llamaFamily({
   modelType: 'hunyuan_v1_dense',
   architecture: 'HunYuanDenseV1ForCausalLM',
-  sizes: {
-    vocab_size: 290943,
-    hidden_size: 4096,
-    intermediate_size: 11008,
-    num_hidden_layers: 32,
-    num_attention_heads: 32,
-    max_position_embeddings: 2048,
-    rms_norm_eps: 1e-5,
-    tie_word_embeddings: false,
-  },
+  sizes: hunyuanSizes,
   rope: { theta: 10000 },
   fields: z.looseObject({
     attention_bias: flag(),
