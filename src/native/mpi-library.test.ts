@@ -1,7 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadNative } from './load-native.js';
 import { familyOf, handlesOf, loadMpi, mpiCandidates } from './mpi-library.ts';
 
+const libc = process.platform === 'linux' ? loadNative('libc.so.6') : undefined;
+const hooks = process.env['UCX_MEM_EVENTS'];
+
 describe('the library of MPI', () => {
+  afterEach(() => {
+    if (hooks === undefined) libc?.func('int unsetenv(str)')('UCX_MEM_EVENTS');
+    else libc?.func('int setenv(str, str, int)')('UCX_MEM_EVENTS', hooks, 1);
+  });
+
   it.each([
     ['Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4', 0, 'open-mpi'],
     ['MPICH Version:\t4.0.2', 0, 'mpich'],
@@ -32,6 +41,17 @@ describe('the library of MPI', () => {
     expect(mpiCandidates(true)[0]).toBe('libmpi.so.40');
     expect(mpiCandidates(false)[0]).toBe('libmpich.so.12');
     expect(new Set(mpiCandidates(true))).toEqual(new Set(mpiCandidates(false)));
+  });
+
+  it.skipIf(libc === undefined)('is loaded without the hooks of UCX, unless they are asked for', () => {
+    if (libc === undefined) return;
+    const [get, set] = [libc.func('str getenv(str)'), libc.func('int setenv(str, str, int)')];
+    libc.func('int unsetenv(str)')('UCX_MEM_EVENTS');
+    loadMpi(['libespalier-none.so.1']);
+    expect(get('UCX_MEM_EVENTS')).toBe('no');
+    set('UCX_MEM_EVENTS', 'yes', 1);
+    loadMpi(['libespalier-none.so.1']);
+    expect(get('UCX_MEM_EVENTS')).toBe('yes');
   });
 
   it('says what is wrong with each file, if there is none', () => {

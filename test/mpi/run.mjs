@@ -43,6 +43,7 @@ try {
   await compareWithOthers();
   await followReference();
   for (const launcher of launchers) {
+    await keepBreak(launcher);
     await loseRank(launcher);
     await refuseOtherLibrary(launcher);
   }
@@ -99,6 +100,30 @@ async function followReference() {
       throw new Error(`the losses under ${name} are ${losses}, and those of PyTorch ${lossTrace}`);
     say(`${name}, ${rows.length} processes: ${steps} losses of PyTorch within ${distance.toExponential(1)}`);
   }
+}
+
+/**
+ * No library below MPI moves the end of the heap up by a page and back, as UCX does to try its hooks: another thread may take memory in
+ * between. Of the threads of a process, the one that loads the library is looked at.
+ */
+async function keepBreak({ name, words }) {
+  if (!hasCommand('strace')) return say('left out: the end of the heap under ' + name + ', since there is no strace');
+  const [output, record] = [join(folder, `break-${name}`), join(folder, `calls-${name.replace(' ', '-')}`)];
+  const trace = ['strace', '-ff', '-o', record, '-e', 'trace=brk,openat'];
+  await ended([...words, '2', ...trace, process.execPath, program, ...trainWords(output, 1)]);
+  const files = (await readdir(folder)).filter((file) => file.startsWith(`calls-${name.replace(' ', '-')}.`));
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+  const loading = texts.filter((text) => /libmpi(ch)?\.so/.test(text));
+  if (loading.length < 2) throw new Error(`under ${name}, ${loading.length} threads of 2 loaded MPI`);
+  for (const text of loading) {
+    const ends = [...text.slice(text.search(/libmpi(ch)?\.so/)).matchAll(/^brk\((0x[0-9a-f]+)\)/gm)].map(([, end]) =>
+      Number(end),
+    );
+    const steps = ends.slice(1).map((end, i) => end - ends[i]);
+    const tried = steps.findIndex((step, i) => step === 4096 && steps[i + 1] === -4096);
+    if (tried >= 0) throw new Error(`under ${name}, the end of the heap was moved by a page and back: ${steps}`);
+  }
+  return say(`${name}: nothing moves the end of the heap by a page and back`);
 }
 
 /** A process is stopped; the others must say which, none may stay, and the training must go on to the same bytes. */
