@@ -34,7 +34,7 @@ async function measure() {
       operation: 'text_completion',
     });
     tracing.ended({ ...endedAt(at), origin: trace }, 'base');
-    trace.end(200);
+    trace.end({ status: 200, isWhole: true });
   };
   const counted = (at) => {
     metrics.ended(endedAt(at));

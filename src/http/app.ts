@@ -51,8 +51,9 @@ import { addEvents, type EventStreams } from './observe/event-routes.ts';
 import type { RolloutTrail } from './observe/rollout-trail.ts';
 import { addStats } from './observe/stats-route.ts';
 import { addTrail } from './observe/trail-route.ts';
+import { watchAnswer } from './observe/watch-answer.ts';
 import { addHealth } from './health.ts';
-import { addMetrics, countAnswers } from './metrics/routes.ts';
+import { addMetrics } from './metrics/routes.ts';
 import type { RequestTraces } from './traces/trace-requests.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
@@ -152,7 +153,11 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     return503OnClosing: false,
     // WHY no limit: the drain is a hook, and Fastify would give it up after 10 s and end the answers under way.
     pluginTimeout: 0,
-    frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
+    frameworkErrors(error, request, reply) {
+      // WHY: no hook sees a request whose URL cannot be read.
+      watchAnswer(request, reply, options);
+      return answerUnreadable(guard, { error, request, reply });
+    },
   });
   if (app.server instanceof TlsServer) options.tls?.serve(app.server);
   clientErrors.watch(app.server);
@@ -168,8 +173,11 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   // WHY before the drain: it waits for answers, and these have no end of their own.
   app.addHook('preClose', async () => streams?.endAll());
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
-  if (options.metrics) countAnswers(app, options.metrics);
   app.decorateRequest('trace');
+  app.addHook('onRequest', (request, reply, done) => {
+    watchAnswer(request, reply, options);
+    done();
+  });
   options.traces?.addTo(app);
   addGuard(app, guard);
   app.decorate('servedNames', createServedNames(services));

@@ -116,6 +116,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const served = generation?.context ?? encoder?.base;
     const all = new Map([...(encoder ? [[encoder.base.baseName, encoder.entry] as const] : []), ...models.models]);
     options.signal?.throwIfAborted();
+    const onEnd = encoder && tellEnds({ metrics, tracing, baseName: encoder.base.baseName });
     let [leaving, shuttingDown] = [false, false];
     const { readyAdapters = [], shutdownDelayMs = 0 } = options;
     const door = {
@@ -130,7 +131,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (trail) opened.push(async () => trail[Symbol.dispose]());
     const sources = generation?.sources ?? sourcesOf(encoder);
     const ofJobs = jobs && (() => jobs.figures());
-    metrics.attach({ ...sources, fleet: fleetSample(fleet), jobs: ofJobs, isReady: () => isReady(door) });
+    const spans = tracing && (() => tracing.figures());
+    metrics.attach({ ...sources, fleet: fleetSample(fleet), jobs: ofJobs, spans, isReady: () => isReady(door) });
     const app = createApp(
       door,
       {
@@ -140,8 +142,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
           engine: changed ? watchedEngine(generation.context.engine, changed) : generation.context.engine,
         },
         encoder: encoder && { ...door, ...encoder.base },
-        embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
-        rerank: encoder?.rerank && { ...door, ...encoder.rerank },
+        embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings, onEnd },
+        rerank: encoder?.rerank && { ...door, ...encoder.rerank, onEnd },
         jobs,
         fleet,
         inference: { models: all, baseName: encoder?.base.baseName, version },
@@ -298,12 +300,23 @@ function openGenerationFor(
     batchInvariant,
     residency: residencyOf(rest),
     rollouts: { fallback, mode, rollout },
-    onEnd(ended: EndedSequence): void {
-      metrics.ended(ended);
-      tracing?.ended(ended, baseName);
-    },
+    onEnd: tellEnds({ metrics, tracing, baseName }),
   };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
+}
+
+interface ToldEnds {
+  readonly metrics: ServerMetrics;
+  readonly tracing: Tracing | undefined;
+  readonly baseName: string;
+}
+
+/** What is told of each sequence that has ended, and of each request that an encoder has read. */
+function tellEnds({ metrics, tracing, baseName }: ToldEnds): (ended: EndedSequence) => void {
+  return (ended) => {
+    metrics.ended(ended);
+    tracing?.ended(ended, baseName);
+  };
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

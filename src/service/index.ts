@@ -4,6 +4,7 @@ export { isTokenId, parseTokenId, repetitionPenalties } from '../engine/index.ts
 export type { AuditReader } from './audit-reader.ts';
 export { endTokenIds } from './end-token-ids.ts';
 export type { EmbeddingContext } from './embedding-context.ts';
+export type { EndedSequence as EncoderEnd } from '../telemetry/index.ts';
 export type { RerankContext } from './rerank-context.ts';
 export type {
   GeneratedToken,

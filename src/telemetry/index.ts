@@ -1,3 +1,4 @@
+export type { AnswerEnd } from './answer-end.ts';
 export type { AdapterFigures, ServerFigures } from './metrics/figures.ts';
 export type { MetricDefinition, MetricTable, Sample } from './metrics/definition.ts';
 export { MetricSet } from './metrics/metric-set.ts';

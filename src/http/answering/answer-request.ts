@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
-import { forReader } from '../door/error-answer.ts';
+import { forReader, logFailure } from '../door/error-answer.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import type { AnswerFormat, AnswerHead } from './answer-format.ts';
@@ -28,6 +28,7 @@ export async function answerRequest(
   reply: FastifyReply,
   options: AnswerRequestOptions,
 ): Promise<unknown> {
+  if (reply.request.trace) reply.request.trace.isStreamed = options.isStreamed;
   using client = new ClientConnection(reply, server.trials?.timers);
   const { quota } = holderOf(reply.request);
   using meter = quota && new TokenMeter(quota);
@@ -63,8 +64,10 @@ async function tryRoute(
   using call = new WatchedCall({ engine: server.engine, route, abort, ...server.trials });
   try {
     const answered = await answerBy({ ...server, engine: call.engine }, reply, { ...options, controller, call });
-    if ('error' in answered) call.failed(answered.error, client.hasEnded);
-    else {
+    if ('error' in answered) {
+      logFailure(answered.error, reply.request);
+      call.failed(answered.error, client.hasEnded);
+    } else {
       call.succeeded();
       offerToShadow(server, route, call);
     }

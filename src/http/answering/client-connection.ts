@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import { CallerLeft } from '../door/caller-left.ts';
 import { systemTimers, type Timers } from '../door/timers.ts';
 
 /** How long the client waits for the whole answer. */
@@ -19,7 +20,7 @@ export class ClientConnection {
   constructor(reply: FastifyReply, timers: Timers = systemTimers) {
     const ms = deadlineOf(reply.request.headers[deadlineHeader]);
     reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) this.#end(new Error('The client went away'));
+      if (!reply.raw.writableFinished) this.#end(new CallerLeft());
     });
     if (ms === undefined) return;
     const passed = (): void => this.#end(new EspalierError('DEADLINE_PASSED', { ms, header: deadlineHeader }));

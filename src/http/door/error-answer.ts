@@ -5,11 +5,12 @@ import { openAiErrorOf } from '../openai/openai-error.ts';
 import { hideNames } from '../keys/hide-names.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { bodyTooLarge } from './body-too-large.ts';
+import { CallerLeft } from './caller-left.ts';
 
 /** Answers an error in the form of the API of the request: OpenAI's, Anthropic's, or that of the Open Inference Protocol. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const own = ownErrorOf(error, request);
-  if (!EspalierError.isInstance(own)) request.log.error(own);
+  logFailure(own, request);
   const url = request.routeOptions.url ?? request.url;
   if (url.startsWith('/v1/messages')) return answerMessagesError(own, request, reply);
   const { status, headers, body } = openAiErrorOf(forReader(own, request));
@@ -17,6 +18,19 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .status(status)
     .headers(headers)
     .send(url.startsWith('/v2') ? { error: body.error.message } : body);
+}
+
+/** Statuses of the 5xx range that say how busy or how far the server is, and not that something failed. */
+const ofTheMoment: ReadonlySet<number> = new Set([503, 504]);
+
+/**
+ * Logs an error that is a failure of the server. WHY no others: refusals are counted by their status, and would fill the log of a server
+ * that is only busy.
+ */
+export function logFailure(error: unknown, { log }: Pick<FastifyRequest, 'log'>): void {
+  if (error instanceof CallerLeft) return;
+  const { status } = EspalierError.isInstance(error) ? error : { status: 500 };
+  if (status >= 500 && !ofTheMoment.has(status)) log.error(error);
 }
 
 function answerMessagesError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

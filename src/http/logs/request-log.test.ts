@@ -10,7 +10,7 @@ function countedTraces(): RequestTraces {
   let count = 0;
   const begin = (): RequestTrace => {
     const spanId = String(++count);
-    return { traceId: 'trace', spanId, traceFlags: 1, operation: undefined, end: () => undefined };
+    return { traceId: 'trace', spanId, traceFlags: 1, operation: undefined, isStreamed: false, end: () => undefined };
   };
   return new RequestTraces({ begin, during: (_trace, work) => work() });
 }

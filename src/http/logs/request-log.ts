@@ -52,7 +52,9 @@ function isOfRequest(line: object): line is { readonly req: FastifyRequest } {
 }
 
 function idsOf(trace: ReturnType<RequestTraces['ofLog']>): Record<string, string> {
-  return trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
+  return trace === undefined
+    ? {}
+    : { trace_id: trace.traceId, span_id: trace.spanId, trace_flags: trace.traceFlags.toString(16).padStart(2, '0') };
 }
 
 /** An error of ours by its code; of another one the place where it was thrown, which no client writes. */

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServerMetrics } from '../../telemetry/index.ts';
-import { routeLabel } from '../door/route-label.ts';
 import { holderOf } from '../keys/key-holder.ts';
 
 /**
@@ -11,13 +10,5 @@ export function addMetrics(app: FastifyInstance, metrics: Pick<ServerMetrics, 't
   app.get('/metrics', { config: { access: 'inference', keepsToNames: true } }, async (request, reply) => {
     const text = await metrics.text(holderOf(request).scope);
     return reply.type(metrics.contentType).send(text);
-  });
-}
-
-/** Counts every answer, those that refuse included. Must be called before the routes are added. */
-export function countAnswers(app: FastifyInstance, metrics: Pick<ServerMetrics, 'answered'>): void {
-  app.addHook('onResponse', async (request, { statusCode: status, elapsedTime }) => {
-    const { method } = request;
-    metrics.answered({ method, route: routeLabel(request), status, seconds: elapsedTime / 1000 });
   });
 }

@@ -16,6 +16,7 @@ import { everyName, type Scope } from '../keys/scope.ts';
 import { findModel, modelVersion, seesModel, type FoundModel, type ModelPath } from './find-model.ts';
 import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
 import { readInferRequest, type InferBody } from './infer-request.ts';
+import { CallerLeft } from '../door/caller-left.ts';
 import type { BodyReader } from '../door/body-reader.ts';
 import { readJson } from '../door/read-json.ts';
 import { parseBody } from '../door/parse-body.ts';
@@ -119,7 +120,7 @@ async function infer(context: InferenceContext, request: ModelRequest, reply: Fa
   const found = foundBy(context, request);
   const controller = new AbortController();
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
+    if (!reply.raw.writableFinished) controller.abort(new CallerLeft());
   });
   const { model } = found;
   const body = await readInferRequest(bytesOf(request.body), headerOf(request));

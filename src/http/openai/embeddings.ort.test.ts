@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { liveHandles } from '../../native/index.ts';
 import { loadSafetensors, writeSafetensors } from '../../tensor/index.ts';
+import { Series } from '../../telemetry/testing/series.ts';
+import { receiveTraces } from '../../telemetry/testing/trace-receiver.ts';
 import { openServer, type Server, type ServerOptions } from '../server.ts';
 
 const golden = fileURLToPath(new URL('../../../test/golden/bert-types', import.meta.url));
@@ -113,6 +115,27 @@ describe('embeddings', () => {
     await expect(vectorOf('good', { prompt_name: 'web' })).rejects.toThrow('it has query, sts');
     await expect(vectorOf([2, 14, 3], { prompt_name: 'query' })).rejects.toMatchObject({ status: 400 });
     await expect(vectorOf('good', { input_type: 'clustering' })).rejects.toMatchObject({ status: 400 });
+  });
+
+  it('are counted and traced with their tokens, and not where they are refused', async () => {
+    await using receiver = await receiveTraces();
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', receiver.endpoint);
+    const client = await open('BertModel');
+    await client.embeddings.create({ model: 'encoder', input: [[1, 2, 3], [4]] });
+    await expect(client.embeddings.create({ model: 'encoder', input: [1e6] })).rejects.toThrow('400');
+    const series = new Series(await (await fetch(`${server?.url}/metrics`)).text());
+    await server?.close();
+    vi.unstubAllEnvs();
+    const counted = ['requests', 'tokens'].map((of) => {
+      const labels = of === 'requests' ? { outcome: 'finished' } : { kind: 'prompt' };
+      return series.value(`espalier_adapter_${of}_total`, { adapter: 'encoder', ...labels });
+    });
+    expect(counted).toEqual([1, 4]);
+    expect(series.value('espalier_request_duration_seconds')).toBe(1);
+    const read = receiver.spans.filter(({ name }) => name === 'embeddings encoder');
+    const request = receiver.spans.find(({ spanId }) => spanId === read[0]?.parentSpanId);
+    expect(read.map(({ attributes }) => attributes['gen_ai.usage.input_tokens'])).toEqual([4]);
+    expect(request?.attributes).toMatchObject({ 'http.route': '/v1/embeddings', 'http.response.status_code': 200 });
   });
 
   it('name the base among the models', async () => {

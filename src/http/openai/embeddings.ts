@@ -7,8 +7,10 @@ import { holderOf } from '../keys/key-holder.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { checkTextLength } from '../../answering/index.ts';
+import { CallerLeft } from '../door/caller-left.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { nameInRequest } from './request-body.ts';
+import { toldReading } from './told-reading.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import { textsOrTokens } from '../answering/request-readers.ts';
 
@@ -41,13 +43,14 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
       sayAnsweredBy(reply, route);
       const controller = new AbortController();
       reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
+        if (!reply.raw.writableFinished) controller.abort(new CallerLeft());
       });
       const texts = await textsOf(body, context);
       const options = { adapter: route.leases[0], signal: controller.signal };
       const tokens = texts.reduce((sum, { length }) => sum + length, 0);
       holderOf(request).quota?.charge(tokens);
-      const embeddings = await context.embedder.embed(texts, options);
+      const { embedder, onEnd } = context;
+      const embeddings = await toldReading(request, { route, tokens, onEnd }, () => embedder.embed(texts, options));
       return {
         object: 'list',
         model: body.model,

@@ -8,9 +8,11 @@ import type { RerankContext } from '../../service/index.ts';
 import type { EncoderInput } from '../../tokenizer/index.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { reader } from '../answering/request-readers.ts';
+import { CallerLeft } from '../door/caller-left.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { holderOf } from '../keys/key-holder.ts';
+import { toldReading } from './told-reading.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import { nameInRequest } from './request-body.ts';
 
@@ -42,12 +44,14 @@ export function addRerank(app: FastifyInstance, context: RerankContext): void {
       sayAnsweredBy(reply, route);
       const controller = new AbortController();
       reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
+        if (!reply.raw.writableFinished) controller.abort(new CallerLeft());
       });
       const pairs = await pairsOf(body, context);
       const tokens = pairs.reduce((sum, { ids }) => sum + ids.length, 0);
       holderOf(request).quota?.charge(tokens);
-      const scores = await context.scorer.score(pairs, { adapter: route.leases[0], signal: controller.signal });
+      const { scorer, onEnd } = context;
+      const options = { adapter: route.leases[0], signal: controller.signal };
+      const scores = await toldReading(request, { route, tokens, onEnd }, () => scorer.score(pairs, options));
       return {
         id: `rerank-${randomUUID()}`,
         object: 'list',

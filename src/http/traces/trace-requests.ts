@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Operation, RequestTrace, Tracing } from '../../telemetry/index.ts';
-import { routeLabel } from '../door/route-label.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,6 +15,7 @@ const operations: Readonly<Record<string, Operation>> = {
   '/v1/responses': 'chat',
   '/v1/completions': 'text_completion',
   '/v1/embeddings': 'embeddings',
+  '/v1/rerank': 'rerank',
 };
 
 /**
@@ -37,9 +37,10 @@ export class RequestTraces {
     const known = this.#traces.get(request);
     if (known !== undefined) return known;
     const { method, id, headers } = request;
-    const route = routeLabel(request);
-    const { traceparent } = headers;
-    const trace = this.#tracing.begin({ method, route, requestId: id, traceparent, operation: operations[route] });
+    const route = request.is404 ? undefined : request.routeOptions.url;
+    const { traceparent, tracestate } = headers;
+    const operation = operations[route ?? ''];
+    const trace = this.#tracing.begin({ method, route, requestId: id, traceparent, tracestate, operation });
     this.#traces.set(request, trace);
     this.#traces.set(request.log, trace);
     return trace;
@@ -50,19 +51,8 @@ export class RequestTraces {
     return this.#traces.get(log);
   }
 
-  /** Must be called before the routes are added. */
+  /** Has what routes change belong to the trace of their request. Must be called before the routes are added. */
   addTo(app: FastifyInstance): void {
-    app.addHook('onRequest', (request, reply, done) => {
-      const trace = this.of(request);
-      request.trace = trace;
-      // WHY too: of a caller that went away Fastify tells no end.
-      reply.raw.once('close', () => trace.end(reply.raw.headersSent ? reply.statusCode : undefined));
-      done();
-    });
-    app.addHook('onResponse', (request, reply, done) => {
-      request.trace?.end(reply.statusCode);
-      done();
-    });
     app.addHook('onRoute', (route) => {
       if (route.config?.access !== 'admin') return;
       const { handler } = route;

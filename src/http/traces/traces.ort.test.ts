@@ -192,11 +192,19 @@ describe('traces', () => {
     const running = async (): Promise<number> =>
       new Series(await (await fetch(`${url}/metrics`)).text()).value('vllm:num_requests_running') ?? NaN;
     while ((await running()) > 0);
+    const series = new Series(await (await fetch(`${url}/metrics`)).text());
+    const of = { method: 'POST', route: '/v1/completions' };
+    const counted = ['200', '499'].map((status) => series.value('espalier_http_requests_total', { ...of, status }));
+    expect(counted).toEqual([undefined, 1]);
     const spans = await spansAtEnd();
     const request = spans.find(({ name }) => name === 'POST /v1/completions');
     const generation = spans.find(({ name }) => name === 'text_completion base');
+    expect(request?.attributes).toMatchObject({ 'error.type': 'client_gone', 'http.response.status_code': 200 });
     expect(generation).toMatchObject({ parentSpanId: request?.spanId, isError: false });
-    expect(generation?.attributes['espalier.sequence.outcome']).toBe('cancelled');
+    expect(generation?.attributes).toMatchObject({
+      'espalier.sequence.outcome': 'cancelled',
+      'gen_ai.request.stream': true,
+    });
   });
 
   it('agree with the channel and the series over 300 plugs', async () => {

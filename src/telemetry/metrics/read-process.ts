@@ -14,6 +14,9 @@ export function readProcess(
   const startTime = Date.now() / 1000 - process.uptime();
   set.read('espalier_build_info', () => [{ labels, value: 1 }]);
   set.read('espalier_ready', () => [{ value: reading().sources?.isReady() === true ? 1 : 0 }]);
+  set.read('espalier_trace_spans_total', () =>
+    Object.entries(reading().sources?.spans?.() ?? {}).map(([state, value]) => ({ labels: { state }, value })),
+  );
   set.read('process_start_time_seconds', () => [{ value: startTime }]);
   set.read('process_cpu_seconds_total', () => {
     const { user, system } = process.cpuUsage();

@@ -60,7 +60,7 @@ export const serverTable = {
   espalier_ready: { kind: 'gauge', help: 'Whether the server takes requests.' },
   espalier_http_requests_total: {
     kind: 'counter',
-    help: 'Answered requests by route and status.',
+    help: 'Requests by route and status; 499 where the caller left before the end of the answer.',
     labels: ['method', 'route', 'status'],
   },
   espalier_http_request_duration_seconds: {
@@ -68,6 +68,11 @@ export const serverTable = {
     help: 'Time from the head of a request to the end of its answer.',
     labels: ['route'],
     buckets: durations,
+  },
+  espalier_trace_spans_total: {
+    kind: 'counter',
+    help: 'Spans that were made, sent, and not taken by the collector (failed). Other ones wait, or were dropped.',
+    labels: ['state'],
   },
 
   // Generation.
@@ -158,12 +163,12 @@ export const serverTable = {
   espalier_adapter_draining: { kind: 'gauge', help: 'Names that take no new requests.', labels: ['adapter'] },
   espalier_adapter_requests_total: {
     kind: 'counter',
-    help: 'Sequences that ended, by adapter. The base has its own name.',
+    help: 'Sequences, and requests to an encoder, that ended, by adapter. The base has its own name.',
     labels: ['adapter', 'outcome'],
   },
   espalier_adapter_tokens_total: {
     kind: 'counter',
-    help: 'Tokens of sequences that ended, by adapter.',
+    help: 'Tokens of them, by adapter.',
     labels: ['adapter', 'kind'],
   },
   espalier_breaker_state: {

@@ -12,8 +12,17 @@ export interface MetricSources {
   readonly rollouts?: (() => Iterable<RolloutSample>) | undefined;
   readonly fleet?: (() => FleetSample) | undefined;
   readonly jobs?: (() => JobsSample) | undefined;
+  /** undefined: no traces are written. */
+  readonly spans?: (() => SpansSample) | undefined;
   /** Host memory of the weights that are kept, in bytes, and the number of versions. */
   readonly memory?: (() => { readonly used: number; readonly limit: number; readonly versions: number }) | undefined;
+}
+
+/** How many spans were made, taken by the collector, and not taken by it. What is none of the last two waits, or was dropped. */
+export interface SpansSample {
+  readonly made: number;
+  readonly sent: number;
+  readonly failed: number;
 }
 
 /** How the fleet of a server stands. */

@@ -9,6 +9,8 @@ export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
+  /** Empty: it has none. */
+  readonly traceState: string;
   readonly kind: number;
   /** Unix time in nanoseconds. */
   readonly start: bigint;
@@ -28,14 +30,21 @@ export interface TraceReceiver extends AsyncDisposable {
   /** The value of OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
   readonly spans: readonly ReceivedSpan[];
+  /** Headers of the last request. */
+  readonly headers: Readonly<Record<string, unknown>>;
   /** The types of the bodies that came, each once. */
   readonly contentTypes: ReadonlySet<string>;
   /** Attributes of the resource that sent them. */
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
-/** Receives spans by OTLP over HTTP, in protobuf or in JSON, as a collector does. @see OpenTelemetry protocol, OTLP/HTTP */
-export async function receiveTraces(): Promise<TraceReceiver> {
+/**
+ * Receives spans by OTLP over HTTP, in protobuf or in JSON, as a collector does.
+ * @param status  with which it answers; with another one than 200 it takes nothing
+ * @see OpenTelemetry protocol, OTLP/HTTP
+ */
+export async function receiveTraces(status = 200): Promise<TraceReceiver> {
+  const headers: Record<string, unknown> = {};
   const spans: ReceivedSpan[] = [];
   const resource: Record<string, unknown> = {};
   const contentTypes = new Set<string>();
@@ -44,6 +53,8 @@ export async function receiveTraces(): Promise<TraceReceiver> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       if (request.url !== '/v1/traces') return void response.writeHead(404).end();
+      Object.assign(headers, request.headers);
+      if (status !== 200) return void response.writeHead(status).end();
       const { 'content-type': contentType = '', 'content-encoding': encoding } = request.headers;
       const sent = Buffer.concat(chunks);
       const bytes = encoding === 'gzip' ? gunzipSync(sent) : sent;
@@ -64,6 +75,7 @@ export async function receiveTraces(): Promise<TraceReceiver> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    headers,
     contentTypes,
     resource,
     async [Symbol.asyncDispose]() {
@@ -76,12 +88,13 @@ export async function receiveTraces(): Promise<TraceReceiver> {
 }
 
 function received(sent: SentSpan): ReceivedSpan {
-  const { name, traceId, spanId, parentSpanId = '', kind, attributes, links = [], status } = sent;
+  const { name, traceId, spanId, parentSpanId = '', traceState = '', kind, attributes, links = [], status } = sent;
   return {
     name,
     traceId,
     spanId,
     parentSpanId,
+    traceState,
     kind,
     start: BigInt(sent.startTimeUnixNano),
     end: BigInt(sent.endTimeUnixNano),

@@ -41,6 +41,19 @@ it('late work is finished at once where something depends on it', () => {
   expect([done, timers.waiting.size]).toEqual([[1], 0]);
 });
 
+it('late work is done by one at a time, in its order, also while more comes than it waits for', async () => {
+  const late = new LateWork(heldTimers());
+  const done: number[] = [];
+  const slow = (n: number): void => {
+    const end = performance.now() + 0.05;
+    while (performance.now() < end);
+    done.push(n);
+  };
+  for (let n = 0; n < 600; n++) late.add(() => slow(n));
+  while (done.length < 600) await new Promise((resolve) => setImmediate(resolve));
+  expect(done).toEqual(Array.from({ length: 600 }, (_, n) => n));
+});
+
 it('late work does not wait without bound', () => {
   const late = new LateWork(heldTimers());
   let done = 0;

@@ -15,6 +15,7 @@ export class LateWork {
   readonly #timers: Timers;
   readonly #tasks: (() => void)[] = [];
   #cancel: (() => void) | undefined;
+  #isAtWork = false;
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -23,11 +24,13 @@ export class LateWork {
   /** @param task  must not fail */
   add(task: () => void): void {
     this.#tasks.push(task);
+    // WHY: what is done in slices goes on until nothing waits.
+    if (this.#isAtWork) return;
     if (this.#tasks.length >= most) void this.#doInSlices();
     else this.#cancel ??= this.#timers.after(delayMs, () => void this.#doInSlices());
   }
 
-  /** Does all that waits, at once. What comes next may depend on it. */
+  /** Does all that waits, at once. */
   finish(): void {
     this.#cancelTimer();
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) task();
@@ -35,12 +38,14 @@ export class LateWork {
 
   async #doInSlices(): Promise<void> {
     this.#cancelTimer();
+    this.#isAtWork = true;
     const pace = new Pace();
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
       task();
       const turn = pace.step();
       if (turn) await turn;
     }
+    this.#isAtWork = false;
   }
 
   #cancelTimer(): void {

@@ -1,4 +1,4 @@
-import type { Link, Span, SpanContext, Tracer } from '@opentelemetry/api';
+import type { Context, Link, Span, SpanContext, Tracer, TraceState } from '@opentelemetry/api';
 import {
   type AdapterEvent,
   EspalierError,
@@ -7,13 +7,15 @@ import {
   type JobEvent,
   systemTimers,
 } from '../../core/index.ts';
-import type { EndedSequence } from '../metrics/sources.ts';
+import type { AnswerEnd } from '../answer-end.ts';
+import type { EndedSequence, SpansSample } from '../metrics/sources.ts';
 import { adapterSpan } from './adapter-span.ts';
 import { JobSpans } from './job-spans.ts';
 import { LateWork } from './late-work.ts';
 import type { PlannedSpan } from './planned-span.ts';
 import { type Operation, sequenceSpan } from './request-span.ts';
 import { RolloutLinks } from './rollout-links.ts';
+import { SpanCounts } from './span-counts.ts';
 import { parseTraceParent, type TraceParent } from './trace-parent.ts';
 import { TraceScope } from './trace-scope.ts';
 import { readTraceSettings, type TraceSettings } from './trace-settings.ts';
@@ -63,32 +65,36 @@ async function loadPackages({ protocol }: TraceSettings): Promise<Packages> {
 
 interface SpanOfRequestParts {
   readonly operation: Operation | undefined;
-  readonly end: (status: number | undefined) => void;
+  readonly end: (end: AnswerEnd) => void;
 }
 
 class SpanOfRequest implements RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
   readonly traceFlags: number;
+  /** What others keep in the trace. The spans below have it too. */
+  readonly traceState: TraceState | undefined;
   readonly operation: Operation | undefined;
+  isStreamed = false;
   /** Unix time in milliseconds, by the clock of the events of adapters. */
   readonly began = Date.now();
-  readonly #end: (status: number | undefined) => void;
+  readonly #end: (end: AnswerEnd) => void;
   #isEnded = false;
 
   constructor(span: Span, { operation, end }: SpanOfRequestParts) {
-    const { traceId, spanId, traceFlags } = span.spanContext();
+    const { traceId, spanId, traceFlags, traceState } = span.spanContext();
     this.traceId = traceId;
     this.spanId = spanId;
     this.traceFlags = traceFlags;
+    this.traceState = traceState;
     this.operation = operation;
     this.#end = end;
   }
 
-  end(status: number | undefined): void {
+  end(end: AnswerEnd): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#end(status);
+    this.#end(end);
   }
 }
 
@@ -102,6 +108,7 @@ class OpenTelemetryTracing implements Tracing {
   readonly #late = new LateWork(systemTimers);
   readonly #versions = new VersionSpans<SpanContext>();
   readonly #links = new RolloutLinks<SpanContext>();
+  readonly #counts = new SpanCounts();
 
   constructor(packages: Packages, version: string) {
     this.#packages = packages;
@@ -110,32 +117,44 @@ class OpenTelemetryTracing implements Tracing {
     const own = resources.resourceFromAttributes({ 'service.name': 'espalier', 'service.version': version });
     this.#provider = new sdk.BasicTracerProvider({
       resource: resources.defaultResource().merge(own).merge(detected),
-      spanProcessors: [new sdk.BatchSpanProcessor(new exporter.OTLPTraceExporter())],
+      spanProcessors: [
+        this.#counts.processor,
+        new sdk.BatchSpanProcessor(this.#counts.watch(new exporter.OTLPTraceExporter())),
+      ],
     });
     this.#tracer = this.#provider.getTracer(scope, version);
     this.#events = [onAdapterEvent((event) => this.#heard(event)), onJobEvent((event) => this.#heardOfJob(event))];
   }
 
-  begin({ method, route, requestId, traceparent, operation }: TracedRequest): RequestTrace {
+  begin({ method, route, requestId, traceparent, tracestate, operation }: TracedRequest): RequestTrace {
     const { api } = this.#packages;
-    const parent = parseTraceParent(traceparent);
-    const context =
-      parent === undefined
-        ? api.ROOT_CONTEXT
-        : api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true });
-    const attributes = { 'http.request.method': method, 'http.route': route, 'espalier.request.id': requestId };
+    const attributes = {
+      'http.request.method': method,
+      ...(route !== undefined && { 'http.route': route }),
+      'espalier.request.id': requestId,
+    };
     const options = { kind: api.SpanKind.SERVER, attributes, startTime: unixNow() };
-    const span = this.#tracer.startSpan(`${method} ${route}`, options, context);
-    const end = (status: number | undefined): void => {
+    const name = route === undefined ? method : `${method} ${route}`;
+    const span = this.#tracer.startSpan(name, options, this.#contextOf({ traceparent, tracestate }));
+    const end = (how: AnswerEnd): void => {
       const ended = unixNow();
-      this.#late.add(() => this.#end(span, status, ended));
+      this.#late.add(() => this.#end(span, how, ended));
     };
     return new SpanOfRequest(span, { operation, end });
   }
 
-  #end(span: Span, status: number | undefined, ended: number): void {
-    if (status === undefined) span.setAttribute('error.type', 'client_gone');
-    else span.setAttribute('http.response.status_code', status);
+  /** The context that a caller names. @see W3C Trace Context, 3.3: without a valid `traceparent`, `tracestate` says nothing */
+  #contextOf({ traceparent, tracestate }: Pick<TracedRequest, 'traceparent' | 'tracestate'>): Context {
+    const { api } = this.#packages;
+    const parent = parseTraceParent(traceparent);
+    if (parent === undefined) return api.ROOT_CONTEXT;
+    const traceState = tracestate === undefined ? undefined : api.createTraceState(String(tracestate));
+    return api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true, ...(traceState && { traceState }) });
+  }
+
+  #end(span: Span, { status, isWhole }: AnswerEnd, ended: number): void {
+    if (!isWhole) span.setAttribute('error.type', 'client_gone');
+    if (status !== undefined) span.setAttribute('http.response.status_code', status);
     if (status !== undefined && status >= 500) {
       span.setAttribute('error.type', String(status));
       span.setStatus({ code: this.#packages.api.SpanStatusCode.ERROR });
@@ -158,8 +177,8 @@ class OpenTelemetryTracing implements Tracing {
     sequence: EndedSequence,
     { origin, baseName }: { readonly origin: SpanOfRequest; readonly baseName: string },
   ): void {
-    const { operation = 'text_completion' } = origin;
-    const planned = sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin });
+    const { operation = 'text_completion', isStreamed } = origin;
+    const planned = sequenceSpan(sequence, { operation, isStreamed, baseName, timeOrigin: performance.timeOrigin });
     const links = sequence.adapters.flatMap((used) => this.#versions.behind(used, origin.began)).map(linkTo);
     const span = this.#write(planned, { parent: origin, links });
     for (const { version } of sequence.adapters) this.#links.answered(version, span.spanContext());
@@ -167,11 +186,15 @@ class OpenTelemetryTracing implements Tracing {
 
   /** WHY a child of the request that caused it, if one did: whoever asked sees what came of it. */
   #heard(event: AdapterEvent): void {
-    // WHY first: the spans of this event are linked to those of requests that ended before it, and the other way round.
-    this.#late.finish();
+    const parent = this.#scope.current;
+    // WHY in their line: this span is linked to those of requests that ended before it, and those of later ones to this.
+    this.#late.add(() => this.#writeEvent(event, parent));
+  }
+
+  #writeEvent(event: AdapterEvent, parent: TraceParent | undefined): void {
     const requests = this.#links.take(event).map((context): Link => ({ context }));
     const links = [...requests, ...this.#versions.check(event).map(linkTo)];
-    const span = this.#write(adapterSpan(event), { parent: this.#scope.current, links });
+    const span = this.#write(adapterSpan(event), { parent, links });
     this.#versions.heard(event, span.spanContext());
   }
 
@@ -198,6 +221,10 @@ class OpenTelemetryTracing implements Tracing {
     for (const child of children) this.#write(child, { parent: span.spanContext() });
     span.end(end);
     return span;
+  }
+
+  figures(): SpansSample {
+    return this.#counts.figures();
   }
 
   /** Sends what was not sent yet. */

@@ -38,7 +38,7 @@ async function exported(environment: Readonly<Record<string, string>>) {
     origin: request,
   };
   tracing?.ended(ended, 'base');
-  request?.end(503);
+  request?.end({ status: 503, isWhole: true });
   await tracing?.[Symbol.asyncDispose]();
   const { spans, contentTypes, resource } = receiver;
   return { spans, contentTypes: [...contentTypes], resource };

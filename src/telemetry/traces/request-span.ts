@@ -3,11 +3,12 @@ import type { EndedSequence } from '../metrics/sources.ts';
 import { shortVersion } from '../short-version.ts';
 import type { Attributes, PlannedSpan } from './planned-span.ts';
 
-/** What a route does, in the words of the conventions for generative AI. */
-export type Operation = 'chat' | 'text_completion' | 'embeddings';
+/** What a route does, in the words of the conventions for generative AI, which have none for `rerank`. */
+export type Operation = 'chat' | 'text_completion' | 'embeddings' | 'rerank';
 
 export interface SequenceContext {
   readonly operation: Operation;
+  readonly isStreamed?: boolean;
   readonly baseName: string;
   /** Unix time in milliseconds at which the clock of the sequence's times was 0. */
   readonly timeOrigin: number;
@@ -22,7 +23,10 @@ const provider = 'espalier';
  *
  * @see OpenTelemetry, semantic conventions for generative AI, spans (status: development)
  */
-export function sequenceSpan(ended: EndedSequence, { operation, baseName, timeOrigin }: SequenceContext): PlannedSpan {
+export function sequenceSpan(
+  ended: EndedSequence,
+  { operation, isStreamed = false, baseName, timeOrigin }: SequenceContext,
+): PlannedSpan {
   const { times, adapters, how, error } = ended;
   const { arrived = 0, finished = arrived } = times;
   const at = (time: number): number => timeOrigin + time;
@@ -39,17 +43,30 @@ export function sequenceSpan(ended: EndedSequence, { operation, baseName, timeOr
       'gen_ai.request.model': model,
       'gen_ai.response.model': versions.length === 0 ? baseName : `${model}@${versions.map(shortVersion).join('+')}`,
       'gen_ai.usage.input_tokens': ended.promptTokens,
-      'gen_ai.usage.output_tokens': ended.generatedTokens,
-      'gen_ai.usage.cache_read.input_tokens': ended.cachedTokens,
+      ...(isGenerated(operation) && {
+        'gen_ai.usage.output_tokens': ended.generatedTokens,
+        'gen_ai.usage.cache_read.input_tokens': ended.cachedTokens,
+      }),
       ...requestAttributes(ended),
+      ...(isStreamed && { 'gen_ai.request.stream': true }),
       ...(times.firstToken !== undefined && {
         'gen_ai.response.time_to_first_chunk': (times.firstToken - arrived) / 1000,
       }),
       'espalier.sequence.outcome': how,
     },
     errorType: how === 'failed' ? errorType(error) : undefined,
-    children: stages(ended).map(({ name, from, to }) => ({ name, start: at(from), end: at(to), attributes: {} })),
+    children: (isGenerated(operation) ? stages(ended) : []).map(({ name, from, to }) => ({
+      name,
+      start: at(from),
+      end: at(to),
+      attributes: {},
+    })),
   };
+}
+
+/** WHY asked: what an encoder reads has neither the stages nor the tokens of an answer. */
+function isGenerated(operation: Operation): boolean {
+  return operation === 'chat' || operation === 'text_completion';
 }
 
 function requestAttributes({ asked, finishReason }: EndedSequence): Attributes {

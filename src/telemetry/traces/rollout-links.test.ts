@@ -87,7 +87,7 @@ describe('a span of a step of a roll-out', () => {
     tracing?.ended({ ...sequence, origin: unwritten }, 'base');
     tracing?.ended(sequence, 'base');
     publishAdapterEvent(step('one'));
-    request?.end(200);
+    request?.end({ status: 200, isWhole: true });
     await tracing?.[Symbol.asyncDispose]();
     const steps = receiver.spans.filter(({ name }) => name === 'rollout.step');
     const generation = receiver.spans.find(({ name }) => name === 'chat base:a');

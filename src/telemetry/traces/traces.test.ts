@@ -87,6 +87,14 @@ describe('the span of a sequence', () => {
     expect(attributes['gen_ai.response.model']).toBe('base:a@0123456789ab');
   });
 
+  it('says that the answer was streamed, and nothing of it where an encoder has read', () => {
+    expect(sequenceSpan(ended, { ...context, isStreamed: true }).attributes['gen_ai.request.stream']).toBe(true);
+    expect(sequenceSpan(ended, context).attributes).not.toHaveProperty('gen_ai.request.stream');
+    const { name, attributes, children } = sequenceSpan(ended, { ...context, operation: 'embeddings' });
+    expect([name, attributes['gen_ai.usage.input_tokens'], children]).toEqual(['embeddings base', 5, []]);
+    expect(attributes).not.toHaveProperty('gen_ai.usage.output_tokens');
+  });
+
   it('has the code of an error, and none of its text', () => {
     const error = new EspalierError('GENERATION_FAILED', { reason: 'secret text' });
     const span = sequenceSpan({ ...ended, how: 'failed', error }, context);
