@@ -194,6 +194,11 @@ function declareOptions(command: Command): void {
     .option('--learning-rate <x>', 'default: 2e-4 for an adapter, 5e-5 with --full')
     .option('--learning-rate-pattern <json>', 'other rates by name or pattern, such as {"embed_tokens": 1e-5}')
     .option('--lora-plus-ratio <x>', 'LoRA+: how many times faster B learns than A, such as 16 (default: 1)')
+    .option('--freeze-a', 'train B alone and leave A as it begins (LoRA-FA)')
+    .option(
+      '--local-steps <n>',
+      'of several processes: steps that each takes before all take their mean; for slow links',
+    )
     .option('--min-learning-rate <x>', 'of linear and cosine: the rate at which they end (default: 0)')
     .option('--weight-decay <x>', 'default: 0')
     .option('--schedule <name>', 'constant (default), linear or cosine')

@@ -4,7 +4,15 @@ import { defaultLearningRate, type TrainConfig } from './train-config.ts';
 
 const startSettings = ['rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'initLoraWeights'] as const;
 const targetSettings = ['targetModules', 'excludeModules', 'layersToTransform', 'modulesToSave'] as const;
-const adapterSettings = ['loraPlusRatio', 'rank', 'alpha', 'dropout', ...targetSettings, ...startSettings] as const;
+const adapterSettings = [
+  'loraPlusRatio',
+  'freezeA',
+  'rank',
+  'alpha',
+  'dropout',
+  ...targetSettings,
+  ...startSettings,
+] as const;
 
 /**
  * Refuses settings that contradict each other.
@@ -38,9 +46,22 @@ export function assertConsistent(config: TrainConfig): void {
   if (config.groupByLength === true && !config.shuffle) {
     conflict(option('groupByLength'), optionText('no ', option('shuffle')), 'the order would not be that of the file');
   }
+  assertLocalSteps(config);
   assertEvaluated(config);
   assertSchedule(config);
   assertOptimizer(config);
+}
+
+/** Only what the mean of the weights means: the mean of the updates. */
+function assertLocalSteps({ localSteps, full, freezeA = false, useDora = false }: TrainConfig): void {
+  if (localSteps === undefined) return;
+  if (!full && !freezeA) {
+    const reason = 'the mean of the products BA is the product of the means only where A is the same everywhere';
+    conflict(option('localSteps'), optionText('no ', option('freezeA')), reason);
+  }
+  if (useDora) {
+    conflict(option('localSteps'), option('useDora'), 'an update of DoRA is not linear in what is trained');
+  }
 }
 
 /** Settings that read the evaluations during a training. */

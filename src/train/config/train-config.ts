@@ -179,6 +179,10 @@ function schemaOf(read: WordReader) {
     learningRatePattern: numbersByModule(read).optional(),
     /** LoRA+: how many times faster B learns than A. */
     loraPlusRatio: positive.optional(),
+    /** Trains of each pair of matrices only the one that begins at zero, which is B but for embeddings. */
+    freezeA: flag.optional(),
+    /** Of several processes: the steps that each takes by itself before all take the mean of what they have learned. */
+    localSteps: count.optional(),
     /** The learning rate at which linear and cosine end. */
     minLearningRate: nonNegative.optional(),
     weightDecay: nonNegative.default(trainDefaults.weightDecay),

@@ -24,6 +24,8 @@ export interface BatchSource extends AsyncDisposable {
 /** The micro-batches of one optimizer step: those of this rank, none if it gets no row. */
 export interface StepBatches {
   readonly microBatches: readonly MicroBatch[];
+  /** The batches of which they are parts, those of which this rank has no row included. */
+  readonly batches: number;
   /** The position in the data at which the next step begins. */
   readonly next: DataPosition;
 }
@@ -49,16 +51,16 @@ export function createBatchSource<Row>(
       for await (const { batches, next } of planSteps(rows.count, plan, start, (row) => rows.lengthOf(row))) {
         const microBatches: MicroBatch[] = [];
         let before = 0;
-        for (const batch of batches) {
+        for (const [number, batch] of batches.entries()) {
           const places = batch.map((_, place) => before + place);
           before += batch.length;
           const own = partOf(batch, share);
           if (own.length === 0) continue;
           const read = placed(await rows.read(own), partOf(places, share));
           const passes = splitByLength(read, { lengthOf: ({ row }) => lengthOf(row), costOf });
-          microBatches.push(...passes.map((pass) => collatePlaced(pass, collate)));
+          microBatches.push(...passes.map((pass) => ({ ...collatePlaced(pass, collate), batch: number })));
         }
-        yield { microBatches, next };
+        yield { microBatches, batches: batches.length, next };
       }
     },
     async *batches(batchSize, { rank, worldSize } = wholeShare) {

@@ -15,6 +15,8 @@ export interface MicroBatch {
    * masks of the row. Absent outside of a step.
    */
   readonly places?: readonly number[];
+  /** Of the batches of its step, the number of the one that its rows are from. Absent outside of a step. */
+  readonly batch?: number;
 }
 
 export interface MicroBatchOptions extends CollateOptions {

@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, option } from '../../core/index.ts';
 import {
   matchTargets,
   subtractInitial,
@@ -26,6 +26,14 @@ const parts = { '.lora_A': 'a', '.lora_B': 'b', '.lora_magnitude': 'magnitude' }
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
   const start = await adapterStart(base, config);
   const { lora, modules, whole } = start;
+  if (config.localSteps !== undefined && [...modules.values()].some(({ magnitude }) => magnitude !== undefined)) {
+    const [first, second] = [option('localSteps'), 'an adapter with DoRA'];
+    throw new EspalierError('TRAIN_CONFIG_CONFLICT', {
+      first,
+      second,
+      reason: 'its update is not linear in what is trained',
+    });
+  }
   const baseFingerprint = await fingerprintBase(base);
   const { matched } = matchTargets(base.modules, lora);
   return {
@@ -37,6 +45,7 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
       initialize(arena, modules, whole);
       await whole.initialize(arena);
     },
+    trains: (name) => config.freezeA !== true || whole.names.has(name) || !beginsAtRandom(name, modules),
     mustMove: (entry) => whole.names.has(entry.name) || movesFirst(entry, modules),
     // As in PEFT: also magnitudes, which are parameters like all others to PyTorch's optimizers.
     decays: () => true,
@@ -64,10 +73,15 @@ function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string
 }
 
 /** Whether the first step changes this matrix. One of the two matrices begins at zero; for an embedding it is A. */
-function movesFirst({ name }: ParameterEntry, modules: ReadonlyMap<string, ModuleWeights>): boolean {
+function movesFirst({ name }: Pick<ParameterEntry, 'name'>, modules: ReadonlyMap<string, ModuleWeights>): boolean {
   const suffix = name.slice(name.lastIndexOf('.'));
   const { kind } = modules.get(name.slice(0, -suffix.length)) ?? {};
   return suffix === (kind === 'embedding' ? '.lora_A' : '.lora_B');
+}
+
+/** Whether this is the one of a module's two matrices that begins at random; for an embedding it is B. */
+function beginsAtRandom(name: string, modules: ReadonlyMap<string, ModuleWeights>): boolean {
+  return /\.lora_[AB]$/.test(name) && !movesFirst({ name }, modules);
 }
 
 /** The adapter in the form in which it is saved, which fits the unchanged base. */

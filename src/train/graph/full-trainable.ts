@@ -14,6 +14,7 @@ export function fullTrainable(base: BaseModel, { dtype }: Pick<TrainConfig, 'dty
     dropout: 0,
     matched: [],
     initialize: (arena) => readFullWeights(base, arena),
+    trains: () => true,
     mustMove: () => true,
     decays: ({ shape }) => shape.length > 1,
     save: async (dir, arena) => {

@@ -18,9 +18,9 @@ import type { Trainable } from './trainable.ts';
 
 /** A model for the runtime that computes a loss and, if wanted, the gradients of all its parameters. */
 export interface LossGraph extends PreparedGraph {
-  /** Inputs that are trained, in the graph's order. */
+  /** Inputs that are trained, or keep their initial values, in the graph's order. */
   readonly parameters: readonly ParameterSpec[];
-  /** The output with the gradient, for each parameter; empty in a graph for evaluation. */
+  /** The output with the gradient, for each parameter that is trained; empty in a graph for evaluation. */
   readonly gradientOf: ReadonlyMap<string, string>;
   /**
    * Whether the frozen weights are in memory once, as they are in the files, and not a second time for each product in the layout of its
@@ -30,7 +30,7 @@ export interface LossGraph extends PreparedGraph {
 }
 
 export interface LossGraphOptions {
-  readonly trainable: Pick<Trainable, 'lora' | 'whole'>;
+  readonly trainable: Pick<Trainable, 'lora' | 'whole'> & Partial<Pick<Trainable, 'trains'>>;
   readonly objective: Objective;
   readonly maxLength: number;
   /** The seed of the dropout masks. */
@@ -64,7 +64,8 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   takeLossInChunks(model, { gradients, rows: options.logitRows ?? logitRowsOf(base.config, options) });
   // WHY: an evaluation rounds as the training does.
   if (!gradients) runPasses(model, [transposeBytes]);
-  const gradientOf = gradients ? addGradients(model, parameters, options) : new Map<string, string>();
+  const trained = parameters.filter(({ name }) => trainable.trains?.(name) ?? true);
+  const gradientOf = gradients ? addGradients(model, trained, options) : new Map<string, string>();
   await breathe();
   const isUnpacked = isHeldOnce(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });

@@ -54,11 +54,6 @@ export class ParameterArena implements Disposable {
     }
   }
 
-  /** Trainable elements, gaps not counted. */
-  get parameterCount(): number {
-    return this.entries.reduce((sum, { start, end }) => sum + end - start, 0);
-  }
-
   /** The native tensor over a parameter's place. */
   tensor(name: string): OrtTensor {
     const tensor = this.#tensors.get(name);

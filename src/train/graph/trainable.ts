@@ -10,6 +10,8 @@ export interface Trainable {
   readonly dropout: number;
   /** The modules that each target matched, for display; empty if every weight is trained. */
   readonly matched: readonly MatchedTarget[];
+  /** Whether a parameter is trained; the others are inputs of the graph that keep their initial values. */
+  trains(name: string): boolean;
   /** Fills the parameters with their initial values. */
   initialize(arena: ParameterArena): Promise<void>;
   /** Whether a parameter must have changed after the first steps. */

@@ -3,7 +3,10 @@ import { groupsOf } from './parameter-groups.ts';
 
 const names = ['a.q_proj.lora_A', 'a.q_proj.lora_B', 'a.q_proj.lora_magnitude', 'a.v_proj.lora_A', 'a.v_proj.lora_B'];
 const entries = names.map((name, i) => ({ name, shape: [10], start: 16 * i, end: 16 * i + 10 }));
-const trainable = { decays: ({ name }: { name: string }) => !name.endsWith('magnitude') };
+const trainable = {
+  decays: ({ name }: { name: string }) => !name.endsWith('magnitude'),
+  trains: () => true,
+};
 
 type Config = Parameters<typeof groupsOf>[1]['config'];
 

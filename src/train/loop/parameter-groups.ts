@@ -12,15 +12,19 @@ interface ParameterSettings {
   readonly rate: number;
 }
 
-/** Joins neighbours with the same settings to one group. The gaps between them stay 0. */
+/** Joins neighbours with the same settings to one group. The gaps between them stay 0. A parameter without settings is in none. */
 function parameterGroups(
   entries: readonly ParameterEntry[],
-  settingsOf: (entry: ParameterEntry) => ParameterSettings,
+  settingsOf: (entry: ParameterEntry) => ParameterSettings | undefined,
 ): ParameterGroup[] {
   const groups: ParameterGroup[] = [];
+  let isNeighbour = false;
   for (const entry of entries) {
-    const { weightDecay, rate } = settingsOf(entry);
-    const before = groups.at(-1);
+    const settings = settingsOf(entry);
+    const before = isNeighbour ? groups.at(-1) : undefined;
+    isNeighbour = settings !== undefined;
+    if (settings === undefined) continue;
+    const { weightDecay, rate } = settings;
     const isSame = before?.weightDecay === weightDecay && before.rate === rate;
     if (isSame) groups[groups.length - 1] = { ...before, end: entry.end };
     else groups.push({ start: entry.start, end: entry.end, weightDecay, rate });
@@ -44,11 +48,12 @@ export function groupsOf(
     config,
     trainable,
     learningRate,
-  }: { config: RateSettings; trainable: Pick<Trainable, 'decays'>; learningRate: number },
+  }: { config: RateSettings; trainable: Pick<Trainable, 'decays' | 'trains'>; learningRate: number },
 ): ParameterGroup[] {
   const { loraPlusRatio = 1, learningRatePattern = {}, weightDecay } = config;
   const rates = ratesOf(entries, learningRatePattern);
   return parameterGroups(entries, (entry) => {
+    if (!trainable.trains(entry.name)) return undefined;
     const times = /\.lora_(?:B|magnitude)$/.test(entry.name) ? loraPlusRatio : 1;
     const own = rates.get(entry.name);
     return {

@@ -221,7 +221,7 @@ async function trainInto(
   const remark = remarkOnRanks(inputs.trainable.lora, inputs.base.modules);
   if (remark !== undefined) onEvent({ kind: 'warned', message: remark });
   using model = await TrainingModel.open(inputs, passes);
-  const plan = planOf(inputs, model.parameters.parameterCount);
+  const plan = planOf(inputs, model.parameters.entries);
   onEvent({ kind: 'planned', plan });
   const { environment, beforeWrite } = run;
   using bestWeights = new BestWeights(model, { isWanted: group.leads && inputs.config.result === 'best' });
@@ -289,6 +289,7 @@ async function takeSteps(
       share: group.share,
       stop: group.failed,
       reduce: group.isAlone ? undefined : group.reduceStep,
+      merge: (arrays, own) => group.merge(arrays, own),
     });
     using lastGood = new LastGoodWeights(model, group.leads ? output : undefined);
     const watch = await StepWatch.begin(inputs, model, lastGood);

@@ -29,7 +29,7 @@ async function steps(gradient: readonly number[], maxSkippedSteps: number) {
     maxSkippedSteps,
   });
   const lines = [];
-  for (const _ of gradient) lines.push(await trainer.step([micro], 0.1));
+  for (const _ of gradient) lines.push(await trainer.step({ microBatches: [micro] }, 0.1));
   return { lines, weights: [...parameters.flat.subarray(0, 4)], skipped: trainer.skipped, updates: optimizer.steps };
 }
 

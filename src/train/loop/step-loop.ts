@@ -12,7 +12,8 @@ import type { StepMetrics } from '../report/metrics.ts';
 import { groupsOf } from './parameter-groups.ts';
 import type { RunState } from './run-state.ts';
 import { ofAllRanks, wholeShare, type RankShare } from '../ranks/rank-share.ts';
-import { Trainer, type ReduceStep } from './trainer.ts';
+import { MergedArrays } from '../ranks/merged-arrays.ts';
+import { Trainer, type LocalCounts, type ReduceStep } from './trainer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 import type { TrainingModel } from './training-model.ts';
 
@@ -29,6 +30,8 @@ export interface StepLoopOptions {
   /** The state in which an earlier run stopped. The weights of the model must be those of that moment. */
   readonly from?: ResumedState | undefined;
   readonly reduce?: ReduceStep | undefined;
+  /** With `localSteps`: replaces arrays by their mean over all ranks. */
+  readonly merge?: ((arrays: MergedArrays, own: LocalCounts) => Promise<LocalCounts>) | undefined;
   /** The part of each batch that this process takes. Default: all of it. */
   readonly share?: RankShare | undefined;
   /** Ends a pass within it. */
@@ -84,17 +87,24 @@ export class StepLoop implements Disposable {
         await restoreOptimizerState(optimizer, { name, steps, moments: isMapped(stored) ? optimizer.state : stored });
       }
       const session = await passes.openTraining({ environment, parameters, gradients, signal: options.stop });
+      const groups = groupsOf(parameters.entries, inputs);
+      const merged = new MergedArrays([parameters.flat, ...Object.values(optimizer.state)], groups);
+      const { merge } = options;
       const trainer = new Trainer({
         session,
         parameters,
         gradients,
         optimizer,
-        groups: groupsOf(parameters.entries, inputs),
+        groups,
         maxGradNorm: config.maxGradNorm,
         maxSkippedSteps: config.maxSkippedSteps,
         skipped: from?.skipped ?? 0,
         step: from?.step ?? 0,
         reduce: options.reduce,
+        local:
+          merge && config.localSteps !== undefined
+            ? { batches: config.accumulate, merge: (own) => merge(merged, own) }
+            : undefined,
         share: options.share,
         ...(options.clock && { clock: options.clock }),
       });
@@ -116,9 +126,9 @@ export class StepLoop implements Disposable {
     const warmupSteps = warmupOf(config, steps);
     const schedule = { schedule: name, learningRate, minLearningRate, warmupSteps, totalSteps: steps };
     const start = { step: trainer.steps, position: this.#position };
-    for await (const { microBatches, next } of data.steps(ofAllRanks(config, this.#share), start, this.#share)) {
+    for await (const { next, ...rows } of data.steps(ofAllRanks(config, this.#share), start, this.#share)) {
       if (signal?.aborted === true) return;
-      const metrics = await trainer.step(microBatches, learningRateAt(trainer.steps, schedule));
+      const metrics = await trainer.step(rows, learningRateAt(trainer.steps, schedule));
       this.#position = next;
       yield metrics;
     }

@@ -30,6 +30,38 @@ export interface StepCounts {
  */
 export type ReduceStep = (gradients: Float32Array, counts: StepCounts) => Promise<StepCounts>;
 
+/** What a process has done in the local steps of a step, and what all together have. */
+export interface LocalCounts extends StepCounts {
+  /** Sum over the local steps of the norms of their gradients. */
+  readonly normSum: number;
+  /** Local steps that have changed the parameters. */
+  readonly taken: number;
+  /** Local steps whose loss or gradient was not finite, and which changed nothing. */
+  readonly skipped: number;
+}
+
+/** Steps that a process takes by itself, before all take the mean of what they have learned. */
+export interface LocalSteps {
+  /** Of the batches of a step, those of one local step. */
+  readonly batches: number;
+  /** Replaces parameters and state by their mean over all processes, weighted by targets. @returns the counts of all together */
+  readonly merge: (own: LocalCounts) => Promise<LocalCounts>;
+}
+
+/** The micro-batches of one step, and of how many batches they are the parts of this process. */
+export interface StepRows {
+  readonly microBatches: readonly MicroBatch[];
+  /** Default: one for each micro-batch. */
+  readonly batches?: number;
+}
+
+/** The outcome of one step. */
+interface Outcome extends StepCounts {
+  readonly gradNorm: number;
+  /** What was not finite. */
+  readonly names: readonly string[] | undefined;
+}
+
 export interface TrainerOptions {
   readonly session: Pick<PassRunner, 'run'>;
   readonly parameters: ParameterArena;
@@ -44,6 +76,8 @@ export interface TrainerOptions {
   readonly step?: number;
   readonly skipped?: number;
   readonly reduce?: ReduceStep | undefined;
+  /** Instead of `reduce`. */
+  readonly local?: LocalSteps | undefined;
   /** Which of several ranks this is: no two may use the same dropout masks. Default: alone. */
   readonly share?: RankShare | undefined;
   readonly clock?: Clock;
@@ -81,36 +115,87 @@ export class Trainer {
   }
 
   /**
-   * One optimizer step over the micro-batches. If its loss or a gradient is not finite, it changes nothing but the count of steps.
+   * One step over the micro-batches: one of the optimizer, or several local ones. What is not finite changes nothing but the count of steps.
    * @throws EspalierError TRAIN_NOT_FINITE if nothing was learned before; TRAINING_DIVERGED if too many steps were skipped. No
    *   parameter is changed then
    */
-  async step(microBatches: readonly MicroBatch[], learningRate: number): Promise<StepMetrics> {
-    const { optimizer, groups, maxGradNorm, parameters, reduce } = this.#options;
+  async step(rows: StepRows, learningRate: number): Promise<StepMetrics> {
     const begin = this.#clock.now();
     const step = this.#steps + 1;
-    const { gradients, ...own } = await this.#accumulate(microBatches);
-    const { lossSum, correct, targets, tokens } = reduce === undefined ? own : await reduce(gradients.flat, own);
+    const hasLearned = this.#options.optimizer.steps > 0;
+    const outcome =
+      this.#options.local === undefined ? this.#whole(rows, learningRate) : this.#apart(rows, learningRate);
+    const { lossSum, correct, targets, tokens, gradNorm, names } = await outcome;
+    if (names !== undefined) this.#skip({ step, learningRate, names, hasLearned });
+    this.#steps = step;
+    const seconds = (this.#clock.now() - begin) / 1000;
+    const accuracy = correct === undefined ? {} : { accuracy: correct / targets };
+    const tokensPerSecond = toTenths(tokens / seconds);
+    const skipped = names === undefined ? {} : { skipped: listed(names) };
     const loss = lossSum / targets;
+    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens: targets, tokensPerSecond, ...skipped };
+  }
+
+  /** One step of the optimizer with the gradients of all processes. */
+  async #whole({ microBatches }: StepRows, learningRate: number): Promise<Outcome> {
+    const { reduce } = this.#options;
+    const { gradients, ...own } = await this.#accumulate(microBatches, 0);
+    const counts = reduce === undefined ? own : await reduce(gradients.flat, own);
+    return { ...counts, ...(await this.#update(gradients, counts, learningRate)) };
+  }
+
+  /** Steps of this process alone, and then the mean of all processes. */
+  async #apart({ microBatches, batches = microBatches.length }: StepRows, learningRate: number): Promise<Outcome> {
+    const { optimizer, local } = this.#options;
+    if (local === undefined) throw new TypeError('no local steps');
+    const before = optimizer.steps;
+    const planned = Math.ceil(batches / local.batches);
+    let own: LocalCounts = nothing;
+    let names: readonly string[] | undefined;
+    let first = 0;
+    for (let each = 0; each < planned; each++) {
+      const part = microBatches.filter(({ batch = 0 }) => Math.floor(batch / local.batches) === each);
+      if (part.length === 0) continue;
+      const { gradients, ...counts } = await this.#accumulate(part, first);
+      first += part.length;
+      const updated = await this.#update(gradients, counts, learningRate);
+      names ??= updated.names;
+      own = updated.names === undefined ? added(own, counts, updated.gradNorm) : { ...own, skipped: own.skipped + 1 };
+    }
+    const all = await local.merge(own);
+    // WHY not the steps that were begun: a process without a row in a small last batch has begun fewer.
+    optimizer.resume(before + planned);
+    const skipped = all.skipped > 0 ? (names ?? ['numbers of another process']) : undefined;
+    return { ...all, gradNorm: all.normSum / all.taken, names: skipped };
+  }
+
+  /** One step of the optimizer, if all is finite. */
+  async #update(
+    gradients: ParameterArena,
+    { lossSum, targets }: StepCounts,
+    learningRate: number,
+  ): Promise<Pick<Outcome, 'gradNorm' | 'names'>> {
+    const { optimizer, groups, maxGradNorm, parameters } = this.#options;
     const gradNorm = (await globalNorm(gradients.flat)) / targets;
-    const names = await notFinite(loss, gradNorm, gradients);
+    const names = await notFinite(lossSum / targets, gradNorm, gradients);
     if (names === undefined) {
       await optimizerStep(
         optimizer,
         { parameters: parameters.flat, gradients: gradients.flat, groups },
         { learningRate, gradientScale: clipCoefficient(gradNorm, maxGradNorm) / targets },
       );
-    } else this.#skip({ step, learningRate, names });
-    this.#steps = step;
-    const seconds = (this.#clock.now() - begin) / 1000;
-    const accuracy = correct === undefined ? {} : { accuracy: correct / targets };
-    const tokensPerSecond = toTenths(tokens / seconds);
-    const skipped = names === undefined ? {} : { skipped: listed(names) };
-    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens: targets, tokensPerSecond, ...skipped };
+    }
+    return { gradNorm, names };
   }
 
-  /** Runs the micro-batches one after the other. The gradients of a single one are used where the session wrote them. */
-  async #accumulate(microBatches: readonly MicroBatch[]): Promise<StepCounts & { readonly gradients: ParameterArena }> {
+  /**
+   * Runs the micro-batches one after the other. The gradients of a single one are used where the session wrote them.
+   * @param first  micro-batches of this step that were run before
+   */
+  async #accumulate(
+    microBatches: readonly MicroBatch[],
+    first: number,
+  ): Promise<StepCounts & { readonly gradients: ParameterArena }> {
     const { session, gradients, share = wholeShare } = this.#options;
     const { rank, worldSize } = share;
     let [lossSum, correct]: [number, number | undefined] = [0, undefined];
@@ -119,7 +204,7 @@ export class Trainer {
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = microBatches.length > 1 ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
-      const pass = await session.run(micro, { step: this.#steps, microBatch: index * worldSize + rank });
+      const pass = await session.run(micro, { step: this.#steps, microBatch: (first + index) * worldSize + rank });
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       if (sum === undefined) continue;
@@ -131,9 +216,9 @@ export class Trainer {
   }
 
   /** WHY two codes: before the first update the learning rate cannot be the cause. */
-  #skip({ step, learningRate, names }: { step: number; learningRate: number; names: readonly string[] }): void {
-    const { optimizer, maxSkippedSteps = 0 } = this.#options;
-    if (optimizer.steps === 0) throw new EspalierError('TRAIN_NOT_FINITE', { step, names });
+  #skip({ step, learningRate, names, hasLearned }: Skipped): void {
+    const { maxSkippedSteps = 0 } = this.#options;
+    if (!hasLearned) throw new EspalierError('TRAIN_NOT_FINITE', { step, names });
     if (this.#skipped >= maxSkippedSteps) {
       const before = this.#skipped === 0 ? '' : `, after ${this.#skipped} steps of which the same was true`;
       const seen = `these are not finite: ${listed(names)}${before}`;
@@ -149,6 +234,37 @@ export class Trainer {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+interface Skipped {
+  readonly step: number;
+  readonly learningRate: number;
+  readonly names: readonly string[];
+  /** Whether a step before has changed the parameters. */
+  readonly hasLearned: boolean;
+}
+
+const nothing: LocalCounts = {
+  lossSum: 0,
+  correct: undefined,
+  targets: 0,
+  tokens: 0,
+  normSum: 0,
+  taken: 0,
+  skipped: 0,
+};
+
+function added(all: LocalCounts, counts: StepCounts, gradNorm: number): LocalCounts {
+  const correct = counts.correct === undefined ? all.correct : (all.correct ?? 0) + counts.correct;
+  return {
+    ...all,
+    lossSum: all.lossSum + counts.lossSum,
+    correct,
+    targets: all.targets + counts.targets,
+    tokens: all.tokens + counts.tokens,
+    normSum: all.normSum + gradNorm,
+    taken: all.taken + 1,
+  };
 }
 
 function total(microBatches: readonly MicroBatch[], count: (micro: MicroBatch) => number): number {

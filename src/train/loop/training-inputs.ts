@@ -50,6 +50,7 @@ export async function readTrainingInputs(
   const base = given ?? (await openBaseModel(settings.base, { labels: settings.labels }));
   const config = withHead(settings, base);
   checkFixedBatch(base, config, share);
+  checkLocalSteps(config, share);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
   const { objective, data, evalData, chosen } = await openBatches(base, config, { maxLength, signal });
@@ -87,6 +88,24 @@ export async function openVerifiedBase(
 function withHead(config: TrainConfig, base: BaseModel): TrainConfig {
   const isGiven = config.modulesToSave !== undefined || config.initAdapter !== undefined;
   return base.headWeights === undefined || isGiven ? config : { ...config, modulesToSave: headModules(base) };
+}
+
+/** @throws EspalierError TRAIN_CONFIG_CONFLICT */
+function checkLocalSteps({ localSteps }: TrainConfig, { worldSize, batchRanks }: RankShare): void {
+  if (localSteps === undefined || (worldSize > 1 && worldSize === batchRanks)) return;
+  const first = option('localSteps');
+  if (worldSize === 1 && batchRanks === 1) {
+    throw new EspalierError('TRAIN_CONFIG_CONFLICT', {
+      first,
+      second: 'one process',
+      reason: 'there is nothing to merge',
+    });
+  }
+  const [second, reason] = [
+    `${worldSize} processes`,
+    `the training began with ${batchRanks}, of which each took its own steps`,
+  ];
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first, second, reason });
 }
 
 function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {

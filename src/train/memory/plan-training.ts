@@ -7,7 +7,7 @@ import { createLossGraph, type LossGraph } from '../graph/loss-graph.ts';
 import { largestCopyBytes } from '../loop/last-good-weights.ts';
 import { readTrainingInputs, type TrainingInputs } from '../loop/training-inputs.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
-import { wholeShare, type RankShare } from '../ranks/rank-share.ts';
+import { ofAllRanks, wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import { planOf } from '../report/plan-of.ts';
 import type { TrainPlan } from '../report/train-result.ts';
 import { batchDims, LargestBatches } from './batch-dims.ts';
@@ -91,9 +91,8 @@ export async function forecastOf(inputs: TrainingInputs, looking: Looking): Prom
   // WHY: without `evalSteps` the evaluations are before and after the training, when its graph is not loaded.
   const alone = during - parts.weights - parts.activations + evaluation;
   const besides = isKept ? evaluation : Math.max(0, alone - during);
-  const trainableParameters = parameterBytes / 4;
   return {
-    plan: planOf(inputs, trainableParameters),
+    plan: planOf(inputs, graph.parameters),
     tokens,
     largestBatch: Math.max(0, ...largest.map((batch) => batch.tokens)),
     memory: { ...parts, evaluation: besides, peak: during + besides, unknown: training.unknown },
@@ -113,7 +112,7 @@ export async function lookAtSteps(
   { data, config, steps }: TrainingInputs,
   { shares = [wholeShare], signal }: Looking,
 ): Promise<Steps> {
-  const whole = { ...config, batchSize: config.batchSize * shares.length };
+  const whole = ofAllRanks(config, { ...wholeShare, batchRanks: shares.length });
   const perEpoch = countSteps(data.count, { ...whole, maxSteps: undefined, epochs: 1 });
   const plan = { ...whole, epochs: 1, maxSteps: Math.min(steps, perEpoch) };
   const largest = new LargestBatches();

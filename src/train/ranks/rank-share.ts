@@ -18,10 +18,14 @@ export function partOf<Item>(list: readonly Item[], { rank, worldSize }: RankSha
   return list.filter((_, place) => place % worldSize === rank);
 }
 
-/** Settings with the batch of all ranks together, as one process would take it. */
-export function ofAllRanks<Settings extends { readonly batchSize: number }>(
-  settings: Settings,
-  { batchRanks }: RankShare,
-): Settings {
-  return { ...settings, batchSize: settings.batchSize * batchRanks };
+interface BatchSettings {
+  readonly batchSize: number;
+  readonly accumulate: number;
+  readonly localSteps?: number | undefined;
+}
+
+/** Settings with the batch of all ranks together, as one process would take it, and with the batches of all local steps in one. */
+export function ofAllRanks<Settings extends BatchSettings>(settings: Settings, { batchRanks }: RankShare): Settings {
+  const { batchSize, accumulate, localSteps = 1 } = settings;
+  return { ...settings, batchSize: batchSize * batchRanks, accumulate: accumulate * localSteps };
 }

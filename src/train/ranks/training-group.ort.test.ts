@@ -57,6 +57,8 @@ interface Going {
   /** Other settings of one rank. */
   readonly other?: { readonly rank: number; readonly flags: Flags };
   readonly base?: string;
+  /** Default: the rows of the base's kind. */
+  readonly texts?: readonly string[];
   /** Changes what a rank computes with the others. */
   readonly meddle?: (group: ProcessGroup) => void;
 }
@@ -65,7 +67,7 @@ interface Going {
 async function train(ranks: number, flags: Flags, going: Going = {}): Promise<Trained> {
   const golden = await loadGolden(going.base ?? 'llama');
   const data = join(folder, 'rows.jsonl');
-  await writeFile(data, `${(going.base === 'bert' ? labelled : rowTexts).join('\n')}\n`);
+  await writeFile(data, `${(going.texts ?? (going.base === 'bert' ? labelled : rowTexts)).join('\n')}\n`);
   const output = join(folder, going.name ?? `out-${(outputs += 1)}`);
   const common = {
     base: golden.base,
@@ -243,6 +245,105 @@ describe('ranks', () => {
     );
   });
 });
+
+describe('ranks that take steps by themselves', () => {
+  const apart = { freezeA: true, batchSize: 2, maxGradNorm: 0, shuffle: false };
+
+  it.each([2, 3])('of which %i take one each end where all take each step together', async (ranks) => {
+    const many = await train(ranks, { ...apart, localSteps: 1 });
+    await expectSame(many, await train(1, { ...apart, batchSize: 2 * ranks }));
+    expect(many.lines).toHaveLength(6);
+  });
+
+  it('take the mean of what each has learned alone, weighted by targets', async () => {
+    const [ranks, optimizer] = [3, 'adamw'];
+    const flags = { ...apart, optimizer, localSteps: 2, maxSteps: 1, batchSize: 1, dropout: 0 };
+    const many = await train(ranks, flags);
+    const rows = Array.from({ length: ranks }, (_, rank) => [rowTexts[rank] ?? '', rowTexts[ranks + rank] ?? '']);
+    const alone: Trained[] = [];
+    for (const texts of rows) alone.push(await train(1, { ...apart, optimizer, batchSize: 1, maxSteps: 2 }, { texts }));
+    const targets = alone.map(({ lines }) => lines.reduce((sum, line) => sum + line.targetTokens, 0));
+    const all = targets.reduce((sum, each) => sum + each, 0);
+    expect(many.lines.map((line) => line.targetTokens)).toEqual([all]);
+    const adapters = await Promise.all([many, ...alone].map(weightsOf));
+    const [together = new Map<string, Float32Array>(), ...each] = adapters;
+    let moved = 0;
+    for (const [name, values] of together) {
+      const mean = values.map((_, i) =>
+        each.reduce((sum, own, rank) => sum + ((targets[rank] ?? 0) / all) * (own.get(name)?.[i] ?? NaN), 0),
+      );
+      values.forEach((value, i) => expect(Math.abs(value - (mean[i] ?? NaN))).toBeLessThan(1e-7));
+      if (name.includes('lora_B')) moved = Math.max(moved, ...values.map(Math.abs));
+    }
+    // What is frozen has not even been rounded.
+    const frozen = (weights = new Map<string, Float32Array>()) =>
+      [...weights].filter(([name]) => name.includes('lora_A'));
+    expect(frozen(together)).toEqual(frozen(each[0]));
+    expect(moved).toBeGreaterThan(1e-3);
+  });
+
+  it('end in the same bytes again, and after an interruption', async () => {
+    const flags = {
+      ...apart,
+      optimizer: 'adamw',
+      optimizerDtype: 'float64',
+      localSteps: 3,
+      saveSteps: 100,
+      batchSize: 1,
+    };
+    const whole = await train(2, flags);
+    expect(whole.lines.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect((await train(2, flags, { name: 'part', stopAfter: 2 })).result.interrupted).toBe(true);
+    ending = new AbortController();
+    await expect(train(3, { ...flags, resume: true }, { name: 'part' })).rejects.toThrow('the training began with 2');
+    expect((await train(2, { ...flags, resume: true }, { name: 'part' })).weights.equals(whole.weights)).toBe(true);
+  });
+
+  it('skip together a step in which one had numbers that are not finite', async () => {
+    const meddle = (group: ProcessGroup): void => {
+      const allReduce = group.allReduce.bind(group);
+      let steps = 0;
+      group.allReduce = async (values, op) => {
+        // The counts of a step: of nine numbers, the last is of steps that were skipped.
+        if (group.rank === 1 && values.length === 9 && (steps += 1) === 3) values[8] = 1;
+        await allReduce(values, op);
+      };
+    };
+    const { lines } = await train(2, { ...apart, localSteps: 2, maxSkippedSteps: 1, batchSize: 1 }, { meddle });
+    expect(lines.map(({ skipped }) => skipped)).toEqual([
+      undefined,
+      undefined,
+      'numbers of another process',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it.each([
+    [2, { freezeA: false }, 'the mean of the products BA is the product of the means only where A is the same'],
+    [2, { useDora: true }, 'an update of DoRA is not linear'],
+    [1, {}, 'there is nothing to merge'],
+  ])('are refused for %i with %j', async (ranks, flags, reason) => {
+    await expect(train(ranks, { ...apart, localSteps: 2, ...flags })).rejects.toThrow(reason);
+  });
+
+  it('have nothing to do with a matrix A that is frozen for one process too', async () => {
+    const frozen = await weightsOf(await train(1, apart));
+    const usual = await weightsOf(await train(1, { ...apart, freezeA: false }));
+    const slow = await weightsOf(await train(1, { ...apart, learningRate: 1e-12 }));
+    for (const [name, values] of frozen) {
+      if (!name.includes('lora_A')) continue;
+      expect(values).toEqual(slow.get(name));
+      expect(values).not.toEqual(usual.get(name));
+    }
+  });
+});
+
+async function weightsOf({ output }: Trained): Promise<Map<string, Float32Array>> {
+  const { tensors } = await loadSafetensors(join(output, 'adapter_model.safetensors'));
+  return new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor) as Float32Array]));
+}
 
 interface Meddling {
   readonly rank: number;

@@ -1,5 +1,6 @@
 import type { ProcessGroup } from '../../collectives/index.ts';
-import type { StepCounts } from '../loop/trainer.ts';
+import type { LocalCounts, StepCounts } from '../loop/trainer.ts';
+import type { MergedArrays } from './merged-arrays.ts';
 import type { RankShare } from './rank-share.ts';
 
 /**
@@ -58,26 +59,43 @@ export class TrainingGroup {
 
   /** Adds the results of all ranks for one step. */
   readonly reduceStep = async (gradients: Float32Array, counts: StepCounts): Promise<StepCounts> => {
-    const { lossSum, correct, targets, tokens } = counts;
-    const sums = Float64Array.of(
-      lossSum,
-      correct ?? 0,
-      correct === undefined ? 0 : 1,
-      targets,
-      tokens,
-      this.#own?.aborted === true ? 1 : 0,
-    );
-    await this.#group.allReduce(sums);
+    const { all } = await this.#sumCounts(counts);
     await this.#group.allReduce(gradients);
-    const [allLoss = NaN, allCorrect = 0, counting = 0, allTargets = 0, allTokens = 0, wishes = 0] = sums;
+    return all;
+  };
+
+  /**
+   * Replaces the arrays by their mean over all ranks, weighted by the targets of each: what they have learned by themselves, together.
+   * The ranks take the same steps again after it.
+   */
+  async merge(arrays: MergedArrays, own: LocalCounts): Promise<LocalCounts> {
+    const { normSum, taken, skipped } = own;
+    const { all, more } = await this.#sumCounts(own, [normSum, taken, skipped]);
+    const weight = all.targets > 0 ? own.targets / all.targets : 1 / this.#group.worldSize;
+    await arrays.replace(weight, (values) => this.#group.allReduce(values));
+    const [allNorms = NaN, allTaken = 0, allSkipped = 0] = more;
+    return { ...all, normSum: allNorms, taken: allTaken, skipped: allSkipped };
+  }
+
+  /** Adds the counts of all ranks, and hears whether one is asked to end. @param more  numbers that are added with them */
+  async #sumCounts(
+    { lossSum, correct, targets, tokens }: StepCounts,
+    more: readonly number[] = [],
+  ): Promise<{ readonly all: StepCounts; readonly more: readonly number[] }> {
+    const counted = correct === undefined ? 0 : 1;
+    const wish = this.#own?.aborted === true ? 1 : 0;
+    const sums = Float64Array.of(lossSum, correct ?? 0, counted, targets, tokens, wish, ...more);
+    await this.#group.allReduce(sums);
+    const [allLoss = NaN, allCorrect = 0, counting = 0, allTargets = 0, allTokens = 0, wishes = 0, ...rest] = sums;
     if (wishes > 0) this.#ending.abort(new DOMException('Interrupted.', 'AbortError'));
-    return {
+    const all = {
       lossSum: allLoss,
       correct: counting > 0 ? allCorrect : undefined,
       targets: allTargets,
       tokens: allTokens,
     };
-  };
+    return { all, more: rest };
+  }
 
   /** Adds numbers of all ranks. */
   async sum(...numbers: number[]): Promise<readonly number[]> {

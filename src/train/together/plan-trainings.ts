@@ -114,7 +114,7 @@ async function forecast(
     runs: runs.map(({ name }, i) => {
       const input = inputs[i];
       if (input === undefined) throw new TypeError('unreachable: the inputs of each run were read');
-      return { name, plan: planOf(input, (bytes[i] ?? 0) / 4), tokens: looks[i]?.tokens ?? 0 };
+      return { name, plan: planOf(input, graph.lanes[i]?.parameters ?? []), tokens: looks[i]?.tokens ?? 0 };
     }),
     tokens,
     largestBatch: training.largest,
