@@ -153,7 +153,7 @@ function find(matrix: QuantizableMatrix, { listed, small, quantization }: Search
     case 'mxfp4': // only experts, which `divide` finds
       return undefined;
     case 'fp8':
-      return float8Weight(matrix, listed, quantization);
+      return float8Weight(matrix, listed, quantization.block);
     case 'blocks':
     case 'int8': {
       const ref = listed.get(matrix.name);

@@ -14,6 +14,7 @@ import {
   bitsAndBytes,
   bitsAndBytes8,
   compressed,
+  compressedFloat8,
   float8,
   gptq,
   writeForeignBase,
@@ -42,6 +43,13 @@ const kinds: readonly { readonly what: string; readonly kind: ForeignKind; reado
   { what: 'GPTQ, groups of 8', kind: gptq({ group: 8 }), product: 'Gemm' },
   { what: 'FP8, one scale', kind: float8(null), product: 'Gemm' },
   { what: 'FP8, rectangles that do not divide the matrix', kind: float8([48, 40]), product: 'Gemm' },
+  { what: 'FP8 of compressed-tensors, by rows', kind: compressedFloat8('channel'), product: 'Gemm' },
+  {
+    what: 'FP8 of compressed-tensors, one scale',
+    kind: compressedFloat8('tensor', 'naive-quantized'),
+    product: 'Gemm',
+  },
+  { what: 'FP8 of compressed-tensors, rectangles', kind: compressedFloat8('block'), product: 'Gemm' },
   { what: 'bitsandbytes, NF4', kind: bitsAndBytes({ dtype: 'bfloat16' }), product: 'Gemm' },
   { what: 'bitsandbytes, NF4 with nested factors', kind: bitsAndBytes({ nested: true }), product: 'Gemm' },
   { what: 'bitsandbytes, FP4', kind: bitsAndBytes({ type: 'fp4' }), product: 'Gemm' },
@@ -119,6 +127,19 @@ describe.each(kinds)('$what', ({ kind, product }) => {
 function products(base: BaseModel): string[] {
   const { nodes } = buildScoringGraph(base).graph;
   return nodes.flatMap(({ name, opType }) => (/mlp\.up_proj\/(Gemm|MatMul\w*)$/.test(name) ? [opType] : []));
+}
+
+/** A copy whose configuration says something else. */
+async function saying(kind: ForeignKind, change: Readonly<Record<string, unknown>>): Promise<string> {
+  const dir = await copied(kind);
+  const file = join(dir, 'config.json');
+  const json = JSON.parse(await readFile(file, 'utf8')) as { quantization_config: object };
+  await writeFile(file, JSON.stringify({ ...json, quantization_config: { ...json.quantization_config, ...change } }));
+  return dir;
+}
+
+function groupOf(weights: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { config_groups: { a: { targets: ['Linear'], weights } } };
 }
 
 type Tensors = Map<string, TensorData>;
@@ -239,6 +260,12 @@ describe('a checkpoint of another tool', () => {
     ],
     ['has no scales for its floats', float8([48, 40]), (t) => t.delete(scaled), /has no .*weight_scale_inv/],
     [
+      'has two tensors of scales',
+      float8(null),
+      (t) => t.set(`${path}.weight_scale`, zerosOf('float32', [])),
+      /lies beside .*weight_scale_inv/,
+    ],
+    [
       'has scales of other rectangles',
       float8([48, 40]),
       (t) => t.set(scaled, zerosOf('float32', [2, 3])),
@@ -248,6 +275,30 @@ describe('a checkpoint of another tool', () => {
     const opened = openBaseModel(await changed(kind, change));
     await expect(opened).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_MISMATCH' });
     await expect(opened).rejects.toThrow(message);
+  });
+
+  const gptqModel = { format: 'gptq', method: 'gptq', pack_dtype: 'int32', lm_head: false, meta: { quantizer: [] } };
+  const awqModel = {
+    ...gptqModel,
+    format: 'gemm',
+    checkpoint_format: 'gemm',
+    method: 'awq',
+    sym: false,
+    desc_act: false,
+  };
+  it.each<[string, ForeignKind, Record<string, unknown>]>([
+    ['GPTQModel says it', gptq(), gptqModel],
+    ['GPTQModel says of AWQ', awq(), awqModel],
+    [
+      'transformers says of AWQ',
+      awq(),
+      { format: 'gemm', damp_percent: 0.1, sym: true, tokenizer: null, backend: 'auto' },
+    ],
+    ['transformers says of FP8', float8(null), { scale_fmt: 'float', modules_to_convert: null, dequantize: false }],
+    ['AutoFP8 says it', float8(null), { ignored_layers: ['lm_head'], kv_cache_scheme: null }],
+  ])('is opened as %s', async (_, kind, change) => {
+    const base = await openBaseModel(await saying(kind, change));
+    expect(base.weights.get(`${path}.weight`)?.quantized).toBeDefined();
   });
 
   it('may have biases of zeros that the network lacks', async () => {
@@ -273,12 +324,16 @@ describe('a checkpoint of another tool', () => {
     ['scale_fmt', float8(null), { scale_fmt: 'ue8m0' }],
     ['load_in_4bit', bitsAndBytes(), { load_in_4bit: false }],
     ['llm_int8_has_fp16_weight', bitsAndBytes8(), { llm_int8_has_fp16_weight: true }],
+    ['method', gptq(), { method: 'qqq' }],
+    ['format', awq(), { format: 'gemv_fast' }],
+    ['modules_to_convert', float8(null), { modules_to_convert: ['model.embed_tokens'] }],
+    ['kv_cache_scheme', float8(null), { kv_cache_scheme: { num_bits: 8 } }],
+    ['config_groups.group_0.weights.type', compressedFloat8('channel'), { format: 'int-quantized' }],
+    ['config_groups.group_0.weights.type', compressed(), { format: 'float-quantized' }],
+    ['config_groups.a.weights.strategy', compressed(), groupOf({ num_bits: 4, type: 'int', strategy: 'tensor' })],
+    ['config_groups.a.weights.block_structure', compressed(), groupOf({ num_bits: 8, type: 'int', strategy: 'block' })],
   ])('is refused for what it says of %s', async (field, kind, change) => {
-    const dir = await copied(kind);
-    const file = join(dir, 'config.json');
-    const json = JSON.parse(await readFile(file, 'utf8')) as { quantization_config: object };
-    await writeFile(file, JSON.stringify({ ...json, quantization_config: { ...json.quantization_config, ...change } }));
-    const opened = openBaseModel(dir);
+    const opened = openBaseModel(await saying(kind, change));
     await expect(opened).rejects.toMatchObject({ code: 'MODEL_FEATURE_UNSUPPORTED' });
     await expect(opened).rejects.toThrow(`quantization_config.${field}`);
   });

@@ -150,12 +150,36 @@ export function float8(block: readonly [number, number] | null): ForeignKind {
       modules_to_not_convert: null,
     },
     tensors({ rows, columns }, random) {
-      // Any byte but the two NaNs, of magnitudes below 2.
-      const bytes = Uint8Array.from({ length: rows * columns }, () => random.integer(64) | (random.integer(2) * 128));
       const grid = block ? [Math.ceil(rows / block[0]), Math.ceil(columns / block[1])] : [];
+      return { weight: floats8(random, [rows, columns]), weight_scale_inv: randomScales(random, grid, 0.1) };
+    },
+  };
+}
+
+/** Any byte but the two NaNs, of magnitudes below 2. */
+function floats8(random: Random, shape: readonly [number, number]): TensorData {
+  const bytes = Uint8Array.from({ length: shape[0] * shape[1] }, () => random.integer(64) | (random.integer(2) * 128));
+  return { dtype: 'float8e4m3fn', shape, bytes };
+}
+
+/** Floats of 8 bits as llm-compressor writes them, with inputs of one scale that is known. */
+export function compressedFloat8(strategy: 'channel' | 'tensor' | 'block', format = 'float-quantized'): ForeignKind {
+  const block = strategy === 'block' ? [48, 40] : null;
+  const weights = { num_bits: 8, type: 'float', symmetric: true, strategy, block_structure: block, dynamic: false };
+  const inputs = { num_bits: 8, type: 'float', symmetric: true, strategy: 'tensor', dynamic: false };
+  const group = { targets: ['Linear'], weights, input_activations: inputs, output_activations: null };
+  return {
+    config: { quant_method: 'compressed-tensors', format, config_groups: { group_0: group }, ignore: ['lm_head'] },
+    tensors({ rows, columns }, random) {
+      const grids = {
+        channel: [rows, 1],
+        tensor: [1],
+        block: [Math.ceil(rows / 48), Math.ceil(columns / 40)],
+      };
       return {
-        weight: { dtype: 'float8e4m3fn', shape: [rows, columns], bytes },
-        weight_scale_inv: randomScales(random, grid, 0.1),
+        weight: floats8(random, [rows, columns]),
+        weight_scale: randomScales(random, grids[strategy], 0.1),
+        input_scale: randomScales(random, [1], 0.1),
       };
     },
   };

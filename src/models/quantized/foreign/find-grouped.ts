@@ -2,6 +2,7 @@ import type { GroupedWeight, WeightRef } from '../../weight-ref.ts';
 import type { Quantization } from '../quantization-config.ts';
 import { Problems, type QuantizableMatrix, type QuantizedResult } from '../quantized-weight.ts';
 import type { CompressedConfig } from './compressed-config.ts';
+import { float8Weight, scalesOfInputs } from './float8.ts';
 import type { GroupedConfig } from './grouped-config.ts';
 
 /** The bytes of small tensors that decide how others are read, by name. */
@@ -93,12 +94,14 @@ function orderOf(index: WeightRef, { bytes, groupSize, groups, problems }: Order
 /**
  * Interprets the tensors `weight_packed` or `weight`, `weight_scale`, `weight_zero_point`, `weight_shape` and `weight_g_idx`.
  *
- * @returns undefined if the module has no integers
+ * @returns undefined if the module has no integers, or floats of 8 bits
  */
 export function compressedWeight(
   { matrix, listed, small }: FoundMatrix,
-  { layout, bits, groupSize: size }: CompressedConfig,
+  config: CompressedConfig,
 ): QuantizedResult | undefined {
+  if (config.layout === 'floats') return float8Weight(matrix, listed, config.block);
+  const { layout, bits, groupSize: size, hasInputs } = config;
   const { name, rows, columns } = matrix;
   const at = (end: string): WeightRef | undefined => listed.get(`${name}${end}`);
   const [packed, scales, zeros, shape, index] = [
@@ -141,7 +144,8 @@ export function compressedWeight(
     zeroOffset: 0,
     order,
   };
-  const used = [packed, scales, zeros, shape, index].flatMap((ref) => ref?.name ?? []);
+  const inputs = hasInputs ? scalesOfInputs(name, listed) : [];
+  const used = [...[packed, scales, zeros, shape, index].flatMap((ref) => ref?.name ?? []), ...inputs];
   return problems.or({ weight, used, packed });
 }
 

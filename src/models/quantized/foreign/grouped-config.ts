@@ -26,12 +26,14 @@ const gptqFields = {
   format: z.enum(['gptq', 'gptq_v2']).nullish(),
   is_marlin_format: only(false),
   pack_dtype: only('int32'),
+  method: only('gptq'),
+  rotation: z.null().optional(),
   dynamic: empty,
   adapter: empty,
 } as const;
 
 /** WHY desc_act and sym: the tensors `g_idx` and `qzeros` say the same, and they are what is read. */
-const gptqIgnored = [
+const ignored = [
   'act_group_aware',
   'backend',
   'batch_size',
@@ -42,7 +44,9 @@ const gptqIgnored = [
   'dataset',
   'desc_act',
   'disable_exllama',
+  'do_fuse',
   'exllama_config',
+  'fuse_max_seq_len',
   'lm_head',
   'max_input_length',
   'meta',
@@ -51,6 +55,7 @@ const gptqIgnored = [
   'model_seqlen',
   'module_name_preceding_first_block',
   'modules_in_block_to_quantize',
+  'modules_to_fuse',
   'modules_to_not_convert',
   'mse',
   'offload_to_disk',
@@ -67,29 +72,29 @@ const gptqIgnored = [
 
 /** @throws EspalierError MODEL_FEATURE_UNSUPPORTED */
 export function readGptq(given: Readonly<Record<string, unknown>>, path: string): GroupedConfig {
-  const fields = readFields(given, { path, parsers: gptqFields, ignored: gptqIgnored });
+  const fields = readFields(given, { path, parsers: gptqFields, ignored });
   const format = fields.checkpoint_format ?? fields.format ?? 'gptq';
   return { scheme: 'gptq', bits: fields.bits, groupSize: fields.group_size, zeroOffset: format === 'gptq' ? 1 : 0 };
 }
+
+const gemm = z.string().toLowerCase().pipe(z.literal('gemm')).nullish();
 
 const awqFields = {
   bits: z.literal(4),
   group_size: groupSize,
   zero_point: z.literal(true),
-  version: z.string().toLowerCase().pipe(z.literal('gemm')).nullish(),
+  version: gemm,
+  format: gemm,
+  checkpoint_format: gemm,
+  pack_dtype: only('int32'),
+  method: only('awq'),
+  rotation: z.null().optional(),
+  dynamic: empty,
+  adapter: empty,
 } as const;
-
-const awqIgnored = [
-  'backend',
-  'do_fuse',
-  'exllama_config',
-  'fuse_max_seq_len',
-  'modules_to_fuse',
-  'modules_to_not_convert',
-];
 
 /** @throws EspalierError MODEL_FEATURE_UNSUPPORTED */
 export function readAwq(given: Readonly<Record<string, unknown>>, path: string): GroupedConfig {
-  const { group_size: size } = readFields(given, { path, parsers: awqFields, ignored: awqIgnored });
+  const { group_size: size } = readFields(given, { path, parsers: awqFields, ignored });
   return { scheme: 'awq', bits: 4, groupSize: size, zeroOffset: 0 };
 }
