@@ -51,6 +51,20 @@ describe('injectParameters', () => {
     expect(encodeModel(model)).toEqual(before);
   });
 
+  it('replaces a table of halves, whose rows become f32 only after they are selected', async () => {
+    const base = await openBaseModel(goldenFolder('families/lfm2-plain', 'model'));
+    const path = 'model.embed_tokens';
+    expect(base.weights.get(`${path}.weight`)?.dtype).toBe('bfloat16');
+    const model = buildScoringGraph(base);
+    const before = encodeModel(model);
+    injectParameters(model, [{ name: `${path}.weight`, shape: [base.config.vocabSize, base.config.hiddenSize] }]);
+    verifyModel(model);
+    const rows = model.graph.nodes.find(({ metadata }) => metadata.get('espalier.module') === path)?.outputs[0];
+    expect(rows?.dtype).toBe('float32');
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
+  });
+
   it('leaves a head alone that shares the matrix of an embedding which is not in its graph', async () => {
     const base = await openBaseModel(goldenFolder('qwen2', 'model'));
     const head = buildHeadGraph(base);

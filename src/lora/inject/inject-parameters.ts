@@ -90,9 +90,11 @@ function usesOf({ graph }: Model, parameter: GivenParameter): FoundUse[] | strin
     return value === undefined ? [] : [{ node: site.node, index, value, turned }];
   });
   if (uses.length !== module.places.length) return 'is not there';
-  return uses.find(({ value, turned }) => !fits(value, shape, turned))
-    ? 'is not of that shape in the graph'
-    : named(uses);
+  return uses.find((use) => !isTableOfHalves(use) && !isFloat(use.value)) !== undefined
+    ? 'is not a weight of floats in the graph'
+    : uses.find(({ value, turned }) => !fits(value, shape, turned)) !== undefined
+      ? 'is not of that shape in the graph'
+      : named(uses);
 }
 
 /** All readers of an initializer, or of a cast of it, that are not modules. */
@@ -105,6 +107,7 @@ function looseUses(initializer: Value | undefined, shape: readonly number[]): Fo
     ({ node: { metadata } }) => !metadata.has(moduleKey) && !metadata.has(modulePartsKey),
   );
   if (uses.length === 0) return 'is not in the graph';
+  if (!isFloat(value)) return 'is not a weight of floats in the graph';
   if (!fits(value, shape, false)) return 'is not of that shape in the graph';
   return named(uses.map(({ node, index }) => ({ node, index, value, turned: false })));
 }
@@ -113,10 +116,17 @@ function named(uses: FoundUse[]): FoundUse[] | string {
   return uses.some(({ node }) => node.name === '') ? 'is read by a node without a name' : uses;
 }
 
-function fits(value: Value, shape: readonly number[], turned: boolean): boolean {
-  const wanted = turned ? shape.toReversed() : shape;
-  const isFloat = value.dtype === 'float32' || initializerOf(value) === undefined;
-  return isFloat && value.shape?.join() === wanted.join();
+function fits({ shape: found }: Value, shape: readonly number[], turned: boolean): boolean {
+  return found?.join() === (turned ? shape.toReversed() : shape).join();
+}
+
+function isFloat(value: Value): boolean {
+  return value.dtype === 'float32' || initializerOf(value) === undefined;
+}
+
+/** Whether rows are selected from a table of halves. They become f32 after that, so that the table may be f32 too. */
+function isTableOfHalves({ node, value }: Pick<FoundUse, 'node' | 'value'>): boolean {
+  return node.opType === 'Gather' && (value.dtype === 'float16' || value.dtype === 'bfloat16');
 }
 
 function replace(
@@ -135,11 +145,17 @@ function replace(
   const metadata = { [loraKey]: name, ...(adapter !== undefined && { [adapterKey]: adapter }) };
   for (const [key, text] of Object.entries({ ...metadata, [givenKey]: JSON.stringify(record) }))
     input.metadata.set(key, text);
-  for (const { node, index, turned } of uses) {
+  for (const { node, index, value, turned } of uses) {
     const tape = new Tape(model, { scope: `${name}/lora`, metadata, insertBefore: node });
     node.setInput(index, turned ? tape.op('Transpose', [input], { attributes: { perm: [1, 0] } }) : input);
+    if (isTableOfHalves({ node, value })) setRowType(node, 'float32');
   }
   return inputName;
+}
+
+/** The type of the rows that a node selects is that of its table. */
+function setRowType({ outputs: [rows] }: Node, dtype: Value['dtype']): void {
+  if (rows) rows.dtype = dtype;
 }
 
 /** Renames the base's own weight, so that the input that replaces it can have its name. */
@@ -159,6 +175,7 @@ export function restoreUses({ graph }: Model, input: Value): void {
     if (node === undefined || value === undefined)
       throw new TypeError(`${input.name} does not say what it took the place of`);
     node.setInput(index, value);
+    if (isTableOfHalves({ node, value })) setRowType(node, value.dtype);
   }
 }
 
