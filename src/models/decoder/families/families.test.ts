@@ -125,6 +125,18 @@ describe('networks with a text part', () => {
   );
 });
 
+describe('caps of logits', () => {
+  it('are those of the text part of Gemma 3 and Gemma 4, but not of Gemma 3 as a whole, as in transformers', () => {
+    const text = { final_logit_softcapping: 5 };
+    const cap = (type: string, json: Record<string, unknown>): number | undefined =>
+      parse({ model_type: type, ...json }).logitSoftcap;
+    expect([cap('gemma3_text', text), cap('gemma4_text', text), cap('gemma4', { text_config: text })]).toEqual([
+      5, 5, 5,
+    ]);
+    expect(cap('gemma3', { text_config: text })).toBeUndefined();
+  });
+});
+
 const windowsOf = (json: Record<string, unknown>): (number | undefined)[] =>
   parse({ num_hidden_layers: 4, ...json }).blocks.map(({ attention }) => attention?.window);
 

@@ -40,7 +40,9 @@ export const gemma3Multimodal: DecoderFamily = {
   modelType: 'gemma3',
   architecture: 'Gemma3ForConditionalGeneration',
   parse(json, path) {
-    return parseGemma3(textPart(json, path, true), { path, family: 'gemma3', root: 'model.language_model' });
+    // As in transformers, the whole network does not cap its logits, whatever its text part says.
+    const text = { ...textPart(json, path, true), final_logit_softcapping: null };
+    return parseGemma3(text, { path, family: 'gemma3', root: 'model.language_model' });
   },
   rename: (name) =>
     name.replace(/^language_model\.model\./, 'model.language_model.').replace(/^language_model\.lm_head/, 'lm_head'),
