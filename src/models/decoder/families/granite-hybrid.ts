@@ -14,7 +14,8 @@ const own = z.looseObject({
   ...mamba2Fields,
   ...graniteFields,
   num_local_experts: optional(z.number().int().nonnegative(), 8),
-  num_experts_per_tok: optional(positiveInteger, 2),
+  // 0 where there are no experts, as in Granite 4.0 Micro.
+  num_experts_per_tok: optional(z.number().int().nonnegative(), 2),
   shared_intermediate_size: optional(positiveInteger, 1024),
   position_embedding_type: z.string().nullish(),
 });
