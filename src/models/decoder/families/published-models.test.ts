@@ -26,11 +26,12 @@ const file = new URL('../../../../test/golden/published-models.json', import.met
 // WHY as: the file is our own.
 const published = JSON.parse(readFileSync(file, 'utf8')) as Published[];
 
-it.each(published)('reads the configuration of $name', ({ name: _, config: json, ...wanted }) => {
+it.each(published)('reads the configuration of $name', ({ config: json, ...wanted }) => {
   const config: DecoderConfig = familyOf(json, 'config.json').parse(json, 'config.json');
   const rope = config.blocks.map(({ attention }) => attention?.rope).find((found) => found !== undefined);
   const windows = config.blocks.map(({ attention }) => attention?.window ?? null);
   expect({
+    name: wanted.name,
     parameters: parametersOf(config, false),
     tied: config.head.weight !== undefined,
     positions: config.maxPositions,
