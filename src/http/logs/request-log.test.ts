@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import type { RequestTrace } from '../../telemetry/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { openTracing, type RequestTrace } from '../../telemetry/index.ts';
+import { receiveTraces } from '../../telemetry/testing/trace-receiver.ts';
 import { createApp } from '../app.ts';
 import { fakeContext } from '../testing/fake-context.ts';
 import { RequestTraces } from '../traces/trace-requests.ts';
@@ -15,16 +16,23 @@ function countedTraces(): RequestTraces {
   return new RequestTraces({ begin, during: (_trace, work) => work() });
 }
 
-async function logged(level: LogLevel, use: (app: ReturnType<typeof createApp>) => Promise<unknown>) {
+type Use = (app: ReturnType<typeof createApp>) => Promise<unknown>;
+
+async function logged(level: LogLevel, use: Use, traces = countedTraces()) {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   const context = fakeContext();
-  const traces = countedTraces();
   const logger = requestLog({ level, stream, traces });
   const app = createApp(context, { generation: context }, { logger, traces });
   await use(app);
   await app.close();
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Eight streams that run at the same time. */
+async function askAtOnce(app: Parameters<Use>[0]): Promise<void> {
+  const payload = { model: 'base', prompt: 'a', stream: true };
+  await Promise.all(Array.from({ length: 8 }, () => app.inject({ method: 'POST', url: '/v1/completions', payload })));
 }
 
 const secrets = {
@@ -61,6 +69,26 @@ describe('the log of requests', () => {
     });
     expect(lines.length).toBeGreaterThan(4);
     expect(JSON.stringify(lines)).not.toContain('secret');
+  });
+
+  it('has for each of many requests at once the ids of its own span', async () => {
+    await using receiver = await receiveTraces();
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', receiver.endpoint);
+    const tracing = await openTracing('1.0.0');
+    vi.unstubAllEnvs();
+    if (tracing === undefined) throw new Error('traces are off');
+    const lines = await logged('info', askAtOnce, new RequestTraces(tracing));
+    await tracing[Symbol.asyncDispose]();
+    const spans = receiver.spans.filter(({ name }) => name === 'POST /v1/completions');
+    expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(8);
+    const told = lines.filter(({ reqId }) => reqId !== undefined);
+    for (const { attributes, traceId, spanId } of spans) {
+      const own = told.filter(({ reqId }) => reqId === attributes['espalier.request.id']);
+      const ids = { trace_id: traceId, span_id: spanId, trace_flags: '01' };
+      expect(own).toMatchObject([ids, ids]);
+    }
+    // Every second request began before the first had ended, or it says nothing.
+    expect(told.slice(0, 2).map(({ msg }) => msg)).toEqual(['incoming request', 'incoming request']);
   });
 
   it('tells less of a higher level', async () => {
