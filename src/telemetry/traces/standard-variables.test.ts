@@ -73,6 +73,19 @@ describe('tracestate', () => {
   });
 });
 
+describe('the span of a request', () => {
+  it('ends when its answer has ended, and not when it is written', async () => {
+    let ended = 0;
+    const { spans } = await traced({}, (tracing) => {
+      ask(tracing);
+      ended = Date.now();
+      // The writing is later, by the clock of spans too.
+      while (Date.now() < ended + 5);
+    });
+    expect(Number((spans[0]?.end ?? 0n) / 1_000_000n)).toBeLessThanOrEqual(ended + 1);
+  });
+});
+
 describe('what becomes of spans', () => {
   it('is counted, as they are made and sent', async () => {
     const { spans, figures } = await traced({}, (tracing) => {
