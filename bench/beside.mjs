@@ -6,7 +6,8 @@
 //
 // Everything is started first and then takes turns, round after round, so that other load of the machine affects all alike. The peers
 // generate in their own process, without HTTP: PEFT one batch, llama.cpp as bench/llama-peer.mjs says. A round of two cores and a base of
-// 0.41 B takes about 5 s for each target. Prints a line for each target, and one line of JSON.
+// 0.41 B takes about 5 s for each target. Prints a line for each target, and one line of JSON. The processor time of the servers is told too:
+// beside other work it says more than requests per second, though it grows with that work as well.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -53,7 +54,7 @@ const bases = values.base.map(named).map(({ name, path }) => {
 const builds = [{ name: 'now', path: here('..') }, ...values.build.map(named)];
 
 const folder = await mkdtemp(join(tmpdir(), 'espalier-beside-'));
-/** @type {{ name: string, round: () => Promise<{ seconds: number, firstMs: number[], peakRssMb: number }>, stop: () => Promise<void> }[]} */
+/** @type {{ name: string, round: () => Promise<{ seconds: number, firstMs: number[], cpuSeconds?: number, peakRssMb: number }>, stop: () => Promise<void> }[]} */
 const targets = [];
 try {
   const { modules, config } = await openBaseModel(bases[0].path);
@@ -84,28 +85,33 @@ try {
     }
   }
   for (const { round } of targets) await round();
-  const results = new Map(targets.map(({ name }) => [name, { perSecond: [], firstMs: [], peakRssMb: 0 }]));
+  const results = new Map(targets.map(({ name }) => [name, { perSecond: [], firstMs: [], cpu: [], peakRssMb: 0 }]));
   for (let turn = 0; turn < rounds; turn++) {
     for (const { name, round } of targets) {
-      const { seconds, firstMs, peakRssMb } = await round();
+      const { seconds, firstMs, cpuSeconds, peakRssMb } = await round();
       const result = results.get(name);
+      if (cpuSeconds !== undefined) result.cpu.push(cpuSeconds / clients);
       result.perSecond.push(clients / seconds);
       result.firstMs.push(...firstMs);
       result.peakRssMb = Math.max(result.peakRssMb, peakRssMb);
-      process.stderr.write(`${name}: ${(clients / seconds).toFixed(2)} requests/s\n`);
+      const cpu =
+        cpuSeconds === undefined ? '' : `, ${((1000 * cpuSeconds) / clients).toFixed(0)} ms of processor each`;
+      process.stderr.write(`${name}: ${(clients / seconds).toFixed(2)} requests/s${cpu}\n`);
     }
   }
-  const rows = [...results].map(([name, { perSecond, firstMs, peakRssMb }]) => ({
+  const rows = [...results].map(([name, { perSecond, firstMs, cpu, peakRssMb }]) => ({
     name,
     requestsPerSecond: median(perSecond),
     least: Math.min(...perSecond),
     most: Math.max(...perSecond),
     firstMs: quantile(firstMs, 0.5),
+    cpuMs: cpu.length === 0 ? undefined : 1000 * median(cpu),
     peakRssMb,
   }));
-  for (const { name, requestsPerSecond, least, most, firstMs, peakRssMb } of rows) {
+  for (const { name, requestsPerSecond, least, most, firstMs, cpuMs, peakRssMb } of rows) {
+    const cpu = cpuMs === undefined ? '' : `, ${cpuMs.toFixed(0)} ms of processor for each request`;
     const speed = `${requestsPerSecond.toFixed(2)} requests/s (${least.toFixed(2)} to ${most.toFixed(2)})`;
-    process.stdout.write(`${name}: ${speed}, first token after ${firstMs.toFixed(0)} ms, ${peakRssMb} MB\n`);
+    process.stdout.write(`${name}: ${speed}, first token after ${firstMs.toFixed(0)} ms, ${peakRssMb} MB${cpu}\n`);
   }
   process.stdout.write(`${JSON.stringify({ work: 'beside', rounds, clients, prompt: length, tokens, rows })}\n`);
 } finally {
@@ -128,15 +134,20 @@ async function server(build, base, mixed, adapters, names, vocabulary) {
     '--max-slots',
     `${clients}`,
   ];
-  const { url, peakMb, stop } = await startServer(build.path, [...words, ...(mixed ? ['--adapters', adapters] : [])]);
+  const { url, peakMb, cpuSeconds, stop } = await startServer(build.path, [
+    ...words,
+    ...(mixed ? ['--adapters', adapters] : []),
+  ]);
   let next = 0;
   const ask = (place) => {
     const model = mixed ? names[place % names.length] : 'base';
     return complete(url, { model, prompt: promptOf(next++, length, vocabulary), maxTokens: tokens });
   };
   const round = async () => {
+    const before = await cpuSeconds();
     const { requestsPerSecond, firstMs } = await runLoad({ requests: clients, clients, ask });
-    return { seconds: clients / requestsPerSecond, firstMs, peakRssMb: await peakMb() };
+    const used = (await cpuSeconds()) - before;
+    return { seconds: clients / requestsPerSecond, firstMs, cpuSeconds: used, peakRssMb: await peakMb() };
   };
   return { name: `${build.name} ${base.name}, ${label(mixed)}`, round, stop };
 }

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 /** Maximum time until a server prints its address. */
 const startLimitMs = 600_000;
 
+/** The unit of processor time in /proc, the same on every Linux of today. */
+const ticksPerSecond = 100;
+
 /**
  * Starts a server on a free port of the loopback interface.
  * @param {string} build  folder of a built checkout
@@ -48,6 +51,8 @@ export async function startServer(build, words) {
     readyMs: performance.now() - began,
     rssMb: () => status('VmRSS'),
     peakMb: () => status('VmHWM'),
+    /** Processor time of all its threads so far, in seconds. */
+    cpuSeconds: async () => (await cpuTicks()) / ticksPerSecond,
     /** Waits until the process has used less than a twentieth of a processor for two seconds. */
     async whenIdle() {
       for (let before = await cpuTicks(), idle = 0; idle < 4;) {

@@ -11,6 +11,7 @@ import { answersTogether, arrival, largestDifference, loadAdapters, names, reque
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
 import { collect } from '../testing/collect.ts';
 import { openTestBase } from '../testing/golden-case.ts';
+import { EngineArena } from './engine-arena.ts';
 import { openServedEngine, type ServedEngine } from '../testing/served-engine.ts';
 
 let environment: Environment;
@@ -78,6 +79,19 @@ describe.each(Object.keys(kinds))('adapters that are kept as bytes, on a base of
     }
     // They are bytes indeed.
     expect(largest).toBeGreaterThan(1e-5);
+  });
+
+  it('are not computed with where no row of a run has one', async () => {
+    await withEngine(kind, false, async (engine) => {
+      const alone = (): Promise<GeneratedToken[]> =>
+        collect(engine.generate(requestOf({ ...prompt, promptSeed: 2, adapters: [] })));
+      const before = await alone();
+      const { arena } = engine.engine;
+      if (!(arena instanceof EngineArena)) throw new TypeError('the engine has no arena');
+      // The zeros to which rows without an adapter are bound: whoever multiplies by these spoils the row.
+      for (const { loraScale } of arena.stack.modules) loraScale?.float32(0, arena.stack.unit).fill(Number.NaN);
+      expect(await alone()).toEqual(before);
+    });
   });
 
   it('give a row of a busy batch what it gets alone', async () => {

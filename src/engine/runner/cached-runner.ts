@@ -131,6 +131,7 @@ export class CachedRunner implements StepRunner {
     buffers.setTotal(end);
     const rows = windowOf([adapters], this.#unit);
     fillMask(buffers.mask, rows, [adapters]);
+    buffers.setActive(adapters.length > 0);
     const binding = await this.#bindPrefill(buffers, this.#placement({ slot, batch: 1, seq, rows, logitRows }));
     return { binding, output: { rows: buffers.logits } };
   }
@@ -172,6 +173,7 @@ export class CachedRunner implements StepRunner {
       this.#placement({ slot, batch: batch.length, seq: 1, rows, grid: items?.grid }),
     );
     fillMask(this.#decode.mask, rows, adapters);
+    this.#decode.setActive(adapters.some((own) => own.length > 0));
     if (items) this.#decode.setItems(items);
     return binding;
   }

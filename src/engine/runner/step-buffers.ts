@@ -46,6 +46,7 @@ export class StepBuffers {
   readonly #itemRows: Int32Array;
   readonly #itemGrid: Int32Array;
   readonly #itemShares: Float32Array;
+  readonly #active: Uint8Array;
   /** f32 [vocabulary] for each row of logits */
   readonly logits: readonly Float32Array[];
 
@@ -64,6 +65,7 @@ export class StepBuffers {
     this.#itemShares = this.#allocate('lora_item_shares', batch * items * 4).float32();
     this.setItems({ grid: emptyGrid, shares: [] });
     this.#allocate('lora_decode', 1).bytes()[0] = seq === 1 ? 1 : 0;
+    this.#active = this.#allocate('lora_active', 1).bytes();
     const logits = this.#allocate('logits', logitRows * vocabulary * 4);
     this.logits = Array.from({ length: logitRows }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
   }
@@ -93,6 +95,7 @@ export class StepBuffers {
       ['lora_item_grid', 'int64', [3]],
       ['lora_item_shares', 'float32', [batch, items]],
       ['lora_decode', 'bool', [1]],
+      ['lora_active', 'bool', [1]],
     ];
     for (const [name, dtype, shape] of rows) {
       if (inputs.has(name)) this.#withTensor(name, dtype, shape, (tensor) => binding.bindInput(name, tensor));
@@ -135,6 +138,11 @@ export class StepBuffers {
   /** Sets the length of the whole row if more chunks follow, because the rotation of heads may depend on it. Call it after `setRow`. */
   setWholeLength(row: number, length: number): void {
     this.#rotaryLengths[2 * row] = length;
+  }
+
+  /** Says whether any row has an adapter. Where adapters are bytes, nothing of them is computed if none has. */
+  setActive(isActive: boolean): void {
+    this.#active[0] = isActive ? 1 : 0;
   }
 
   /** Sets the items of a decode step where adapters are bytes. */

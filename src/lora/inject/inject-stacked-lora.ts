@@ -21,7 +21,13 @@ const rankRows = 'lora_rank_rows';
 const blocks = 'lora_blocks';
 const blockRanks = 'lora_block_ranks';
 /** The graph inputs of matrices of bytes. */
-export const itemInputs = ['lora_decode', 'lora_item_rows', 'lora_item_grid', 'lora_item_shares'] as const;
+export const itemInputs = [
+  'lora_active',
+  'lora_decode',
+  'lora_item_rows',
+  'lora_item_grid',
+  'lora_item_shares',
+] as const;
 
 export interface StackedOptions {
   /** DoRA: adds another input for each module that can have a magnitude. */
@@ -52,7 +58,7 @@ export interface StackedOptions {
  * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
  *
  * With bytes, R rank rows are blocks of u: `lora_A` is s8 [R / u, in, u], `lora_B` is s8 [R / u, u, out], and `<path>.lora_scale`
- * f32 [R / u, 1, u] has the scale of each rank row. Four more inputs say how a run of few tokens is computed; see `ByteItems`.
+ * f32 [R / u, 1, u] has the scale of each rank row. Five more inputs say how a run is computed; see `ByteItems`.
  *
  * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
  * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
@@ -91,10 +97,11 @@ interface StackInputs {
 }
 
 function addItems(model: Model): ByteItems {
-  const [isDecode, rows, grid, shares] = itemInputs;
+  const [isActive, isDecode, rows, grid, shares] = itemInputs;
   const input = (name: string, dtype: DataType, shape: readonly (number | string)[]): Value =>
     addLoraInput(model, name, { owner: '*', shape, dtype });
   return {
+    isActive: input(isActive, 'bool', [1]),
     isDecode: input(isDecode, 'bool', [1]),
     rows: input(rows, 'int64', ['lora_items']),
     grid: input(grid, 'int64', [3]),
@@ -120,7 +127,7 @@ function addStack(model: Model, module: GraphModule, { mask, gains, biases, item
       const { a, b, scale } = matrices;
       const product =
         scale && items
-          ? addByteStack(model, tape, place, { path, out: module.out, a, b, scale, mask, items })
+          ? addByteStack(tape, place, { path, out: module.out, a, b, scale, mask, items })
           : addFloatStack(tape, place, { path, kind, a, b, mask });
       // WHY not within the product before: the mask may have one row for all tokens.
       const sum = bias ? tape.op('Add', [product, tape.op('Gemm', [mask, bias], { name: 'bias' })]) : product;

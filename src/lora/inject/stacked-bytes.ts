@@ -7,7 +7,9 @@ import { loraConstant, type GraftPlace } from './graft.ts';
  * for each block. Empty places of the grid read any token and have no share in a result.
  */
 export interface ByteItems {
-  /** bool [1]: whether the run has few tokens. The other inputs are read only then. */
+  /** bool [1]: whether any token of the run has an adapter. All others are read only then. */
+  readonly isActive: Value;
+  /** bool [1]: whether the run has few tokens. The others below are read only then. */
   readonly isDecode: Value;
   /** int64 [items]: the token of each item */
   readonly rows: Value;
@@ -43,7 +45,7 @@ export interface ByteStack {
  *
  *   h = ((x·A) ∘ scale) ∘ mask,   y' = y + h·B
  *
- * Each item has its own scale, so a token's result depends on no other token.
+ * Each item has its own scale, so a token's result depends on no other token. Where no token has an adapter, y is the result.
  *
  * WHY two forms: for few tokens, reading A and B takes the time, and bytes are the least to read. For many tokens, the matrices of one
  * adapter are small beside x and y. Rounding would pass over these several times more, and a Gemm adds y while it multiplies.
@@ -51,7 +53,7 @@ export interface ByteStack {
  * WHY a product with the shares at the end: it selects, scales and adds at once. ScatterND with additions may run in parallel where
  * several items belong to one token.
  */
-export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack: ByteStack): Value {
+export function addByteStack(tape: Tape, place: GraftPlace, stack: ByteStack): Value {
   const { path, out, a, b, scale, mask, items } = stack;
   const { y } = place;
   if (!y) throw new TypeError(`${path} is not computed as a list of rows`);
@@ -68,7 +70,7 @@ export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack:
     step: constant('step', tensorOf('float32', [], [1 / 127])),
     middle: constant('middle', tensorOf('uint8', [], [128])),
   };
-  const few = branch(model, `${path}/lora/few`, (inner) => {
+  const few = (inner: Tape): Value => {
     const round = (values: Value): { readonly rounded: Value; readonly size: Value } => {
       const largest = inner.op('ReduceMax', [inner.op('Abs', [values]), last], { attributes: { keepdims: 1 } });
       // WHY a lower bound: the ranks of an adapter that does not change the module are zeros, and 0 / 0 would be NaN.
@@ -83,8 +85,8 @@ export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack:
     const factor = leftSize ? inner.op('Mul', [size, leftSize]) : size;
     const updates = inner.op('Reshape', [inner.op('Mul', [integers, factor]), outRows]);
     return inner.op('Gemm', [items.shares, updates, y], { name: 'shares' });
-  });
-  const many = branch(model, `${path}/lora/many`, (inner) => {
+  };
+  const many = (inner: Tape): Value => {
     const floats = (bytes: Value): Value =>
       inner.op('Cast', [bytes], { attributes: { to: dataTypeNumber('float32') }, dtype: 'float32' });
     const product = inner.op('MatMul', [input, floats(a)], { name: 'A' });
@@ -95,14 +97,24 @@ export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack:
     const scaled = inner.op('Mul', [ranks, inner.op('Reshape', [scale, oneRow])]);
     const own = inner.op('Mul', [scaled, mask], { name: 'mask' });
     return inner.op('Gemm', [own, floats(inner.op('Reshape', [b, outRows])), y], { name: 'B' });
-  });
-  const attributes = { then_branch: few, else_branch: many };
-  return tape.op('If', [items.isDecode], {
-    attributes,
-    name: 'B',
-    dtype: 'float32',
-    ...(y.shape && { shape: y.shape }),
-  });
+  };
+  const either = (on: Tape, condition: Value, then: Branch, otherwise: Branch): Value =>
+    on.op('If', [condition], {
+      attributes: { then_branch: branch(on.model, then), else_branch: branch(on.model, otherwise) },
+      name: 'B',
+      dtype: 'float32',
+      ...(y.shape && { shape: y.shape }),
+    });
+  const scope = `${path}/lora`;
+  const active = (inner: Tape): Value =>
+    either(inner, items.isDecode, { scope: `${scope}/few`, record: few }, { scope: `${scope}/many`, record: many });
+  const none = (inner: Tape): Value => inner.op('Identity', [y]);
+  return either(
+    tape,
+    items.isActive,
+    { scope: `${scope}/active`, record: active },
+    { scope: `${scope}/none`, record: none },
+  );
 }
 
 interface Rounding {
@@ -124,7 +136,12 @@ function ownRounding({ site: { node } }: GraftPlace): Rounding | undefined {
 
 const contrib = { domain: 'com.microsoft', dtype: 'float32' } as const;
 
-function branch(model: Model, scope: string, record: (tape: Tape) => Value): Graph {
+interface Branch {
+  readonly scope: string;
+  readonly record: (tape: Tape) => Value;
+}
+
+function branch(model: Model, { scope, record }: Branch): Graph {
   const graph = new Graph(scope, model.graph);
   graph.addOutput(record(new Tape({ ...model, graph }, { scope })));
   return graph;
