@@ -16,7 +16,7 @@ import { noWeightsIn } from '../explain-adapter.ts';
 import { explicitConfig } from './explicit-config.ts';
 import { assertStart, differenceTargets } from './initial-part.ts';
 import { withBiases } from './lora-bias.ts';
-import { hasOlderNames, olderBase, pathNow, renamedEntries } from './older-names.ts';
+import { namingOf, ourPath, renamedBase, renamedEntries, type Naming } from './other-names.ts';
 import { baseToldByPeft } from './peft-modules.ts';
 import { isWrapped, type TargetModule } from './peft-names.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
@@ -70,9 +70,9 @@ export async function peftStructure(source: AdapterContents, base: PeftBase | un
   const weights = await weightsOf(source);
   const { entries: stored, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(stored.values());
-  const isOlder = hasOlderNames(stored, told);
-  const entries = isOlder ? renamedEntries(stored) : stored;
-  const unbiased = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
+  const naming = namingOf(stored, told);
+  const entries = naming ? renamedEntries(stored, naming) : stored;
+  const unbiased = naming ? await renamedPlan(written, told, naming) : await finishInSlices(planSteps(written, told));
   const plan = hasBias === true ? withBiases(unbiased, { path: configPath }) : unbiased;
   const others = new Set(plan.targets.map(({ path }) => path));
   const { modules } = told;
@@ -86,7 +86,7 @@ export async function peftStructure(source: AdapterContents, base: PeftBase | un
   if (start !== undefined) assertStart(start, plan, { path: configPath, embeddings: base?.embeddings });
   const targets = start === undefined ? plan.targets : differenceTargets(plan.targets);
   const changed = [...targets, ...tokens.flatMap((rows) => rows.targets)];
-  const isOther = isOlder || tokens.length > 0 || start !== undefined;
+  const isOther = naming !== undefined || tokens.length > 0 || start !== undefined;
   const settings = start === undefined ? written : doubledConfig(written);
   const config = isOther ? explicitConfig(settings, changed) : written;
   assertKinds(plan, configPath);
@@ -123,12 +123,12 @@ function* planSteps(config: LoraConfig, { modules, weights }: PeftBase): Steps<A
   return { targets, saved: savedParameters(config.modulesToSave ?? [], modules, weights) };
 }
 
-/** The plan of an adapter with older names: its patterns match those, and its modules are called as today. */
-async function olderPlan(config: LoraConfig, base: PeftBase): Promise<AdapterPlan> {
-  const { targets, saved } = await finishInSlices(planSteps(config, olderBase(base)));
+/** The plan of an adapter with other names: its patterns match those, and its modules are called as in the base. */
+async function renamedPlan(config: LoraConfig, base: PeftBase, naming: Naming): Promise<AdapterPlan> {
+  const { targets, saved } = await finishInSlices(planSteps(config, renamedBase(base, naming)));
   return {
-    targets: targets.map((target) => ({ ...target, path: pathNow(target.path) })),
-    saved: saved.map((parameter) => ({ ...parameter, name: pathNow(parameter.name) })),
+    targets: targets.map((target) => ({ ...target, path: ourPath(target.path, naming) })),
+    saved: saved.map((parameter) => ({ ...parameter, name: ourPath(parameter.name, naming) })),
   };
 }
 
