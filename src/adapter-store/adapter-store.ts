@@ -281,6 +281,20 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     await admission.assertFree(name, await this.#versions.keyOf(digest).catch(() => digest));
   }
 
+  /**
+   * The part of `assertFree` that the policy decides.
+   * @throws EspalierError ADAPTER_REVOKED, and why nobody who may do so vouches for it
+   */
+  async assertVouched(name: string, digest: string): Promise<void> {
+    const { admission } = this.#started;
+    await admission.assertVouched(name, await this.#versions.keyOf(digest).catch(() => digest));
+  }
+
+  /** Asks again of every name whether it may be served as it is, because the policy has changed. Never rejects: what fails is told. */
+  admitAgain(): Promise<void> {
+    return this.#started.names.admitAgain();
+  }
+
   /** Whether a version is in quarantine under a name. Whether it may be used for other reasons is not asked. */
   isQuarantined(name: string, digest: string): Promise<boolean> {
     return this.#quarantine.has(name, digest);

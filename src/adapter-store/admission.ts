@@ -24,11 +24,18 @@ export class Admission {
    * @throws EspalierError ADAPTER_QUARANTINED, ADAPTER_REVOKED, and why nobody who may do so vouches for it
    */
   async assertFree(name: string, key: string): Promise<Vouched | undefined> {
-    const { quarantine, authority, signatures } = this.#options;
-    const digest = digestOfKey(key);
-    await quarantine.assertFree(name, digest);
+    await this.#options.quarantine.assertFree(name, digestOfKey(key));
+    return this.assertVouched(name, key);
+  }
+
+  /**
+   * The part of `assertFree` that the policy decides.
+   * @throws EspalierError ADAPTER_REVOKED, and why nobody who may do so vouches for it
+   */
+  async assertVouched(name: string, key: string): Promise<Vouched | undefined> {
+    const { authority, signatures } = this.#options;
     if (authority === undefined) return undefined;
-    authority.assertNotRevoked(name, digest);
+    authority.assertNotRevoked(name, digestOfKey(key));
     let reason: unknown;
     for (const { list, taken } of await signatures.of(key)) {
       try {

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createAuthority } from '../trust/index.ts';
-import { parsePolicy } from '../trust/index.ts';
+import { createAuthority, parsePolicy, type Policy } from '../trust/index.ts';
 import { minisigner, sshSigner, type TestSigner } from '../trust/testing/test-signers.ts';
 import { StoreUnderTest } from './testing/store-under-test.ts';
 import { drop, write } from './testing/test-adapters.ts';
@@ -18,12 +17,23 @@ beforeEach(async () => {
 afterEach(() => tested[Symbol.asyncDispose]());
 
 /** Opens the store again under a policy. */
-async function open(rules = `{}`, signers = [`{ name: trainer, key: ${trainer.publicKey}, adapters: ${names} }`]) {
+async function open(...rules: Parameters<typeof policyOf>): Promise<unknown> {
+  current = await policyOf(...rules);
+  tested.authority = createAuthority(() => current, { base: 'base-1' });
+  return tested.reopen({ watch: false });
+}
+
+/** Changes the policy while the store is open. */
+async function change(...rules: Parameters<typeof policyOf>): Promise<void> {
+  current = await policyOf(...rules);
+  await tested.store.admitAgain();
+}
+let current: Policy;
+
+function policyOf(rules = `{}`, signers = [`{ name: trainer, key: ${trainer.publicKey}, adapters: ${names} }`]): Promise<Policy> {
   const all = [...signers, `{ name: partner, key: ${partner.publicKey}, adapters: ['partner'] }`];
   const text = `signers: [${all.join(', ')}]\nadapters: ${rules}`;
-  const policy = await parsePolicy(text, 'policy.yaml', () => Promise.reject(new Error('none')));
-  tested.authority = createAuthority(policy, { base: 'base-1' });
-  return tested.reopen({ watch: false });
+  return parsePolicy(text, 'policy.yaml', () => Promise.reject(new Error('none')));
 }
 
 const hashOf = async (path: string): Promise<string> =>
@@ -144,6 +154,47 @@ describe('a store with a policy', () => {
     expect(await tested.store.isQuarantined('policy', revoked)).toBe(false);
     await come('policy', await signed(2));
     expect(await refusals()).toEqual(['ADAPTER_REVOKED']);
+  });
+
+  it('takes a version out of service that the policy revokes while it is served', async () => {
+    await open();
+    await come('policy', await signed(1));
+    await come('policy', await signed(2));
+    const revoked = tested.store.list().get('policy')?.digest ?? '';
+    await tested.store.activate('org/other', revoked);
+    await change(`{ revoked: ['${revoked}'] }`);
+    expect([...tested.store.list().keys()]).toEqual(['policy']);
+    expect(tested.user.heard.slice(-2).toSorted()).toEqual(['-org/other', 'policy=1']);
+    await expect(tested.store.assertVouched('policy', revoked)).rejects.toMatchObject({ code: 'ADAPTER_REVOKED' });
+    const refused = tested.events.filter(({ event, result }) => event === 'publish' && result === 'refused');
+    expect(refused.map(({ name, reason }) => `${name}: ${reason}`).toSorted()).toEqual([
+      'org/other: the policy was changed',
+      'policy: the policy was changed',
+    ]);
+  });
+
+  it('takes a name out of service whose signer the policy no longer has, and lets it come again later', async () => {
+    await open();
+    await come('policy', await signed(2));
+    await change('{}', []);
+    expect(tested.user.heard.at(-1)).toBe('-policy');
+    await come('policy', await signed(3));
+    expect(await refusals()).toEqual(['SIGNER_UNKNOWN']);
+    await change();
+    await come('policy', await signed(2));
+    expect(served().at(-1)).toBe('policy=2');
+  });
+
+  it('serves what was refused at the start when the policy allows it', async () => {
+    await open();
+    await come('policy', await signed(2));
+    await open('{}', []);
+    expect(served()).toEqual(['!policy']);
+    await change('{}', []);
+    expect(served()).toEqual(['!policy']);
+    await change();
+    expect(served()).toEqual(['!policy', 'policy=2']);
+    expect(tested.events.at(-1)).toMatchObject({ event: 'publish', reason: 'the policy was changed' });
   });
 
   it('lets nobody point a name to a version that was signed for other names', async () => {

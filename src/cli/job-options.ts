@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 import type { ServerOptions } from '../http/index.ts';
 import { path, positiveInteger } from './read-options.ts';
+import { secretTextOf } from './secret.ts';
 import { keyOf } from './server-options.ts';
 
 type JobSettings = NonNullable<ServerOptions['jobs']>;
@@ -13,6 +14,7 @@ export const jobSchema = {
   maxJobs: positiveInteger.optional(),
   jobThreads: positiveInteger.optional(),
   jobMemory: positiveInteger.optional(),
+  jobSigningKey: z.string().min(1, { error: 'a secret key' }).optional(),
   jobWebhook: z.url({ protocol: /^https?$/, error: 'a URL such as https://example.com/hook' }).optional(),
   jobWebhookSecret: z.string().min(1, { error: 'a secret' }).optional(),
 };
@@ -26,6 +28,10 @@ export function addJobOptions(command: Command): void {
       '--job-memory <mb>',
       'memory of its own that a training may take (default: a quarter of what is available, for all together)',
     )
+    .option(
+      '--job-signing-key <key>',
+      'a secret key of minisign without a password, by which their adapters are signed for --policy: file:PATH, env:NAME or sops:PATH#key',
+    )
     .option('--job-webhook <url>', 'where changes of the states of jobs are told, signed as OpenAI signs webhooks')
     .option(
       '--job-webhook-secret <secret>',
@@ -37,9 +43,9 @@ type Given = { readonly [Name in keyof typeof jobSchema]?: z.output<(typeof jobS
 
 /** @throws EspalierError CLI_CONFLICT for options of jobs without --jobs, and for a webhook without its secret */
 export function jobSettingsOf(given: Given): JobSettings | undefined {
-  const { jobs: dir, maxJobs, jobThreads: threads, jobMemory, jobWebhook: url, jobWebhookSecret } = given;
+  const { jobs: dir, maxJobs, jobThreads: threads, jobMemory, jobSigningKey, jobWebhook: url, jobWebhookSecret } = given;
   if (dir === undefined) {
-    const others = { maxJobs, jobThreads: threads, jobMemory, jobWebhook: url, jobWebhookSecret };
+    const others = { maxJobs, jobThreads: threads, jobMemory, jobSigningKey, jobWebhook: url, jobWebhookSecret };
     const alone = Object.entries(others).find(([, value]) => value !== undefined)?.[0];
     if (alone === undefined) return undefined;
     const flag = `--${alone.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -55,6 +61,7 @@ export function jobSettingsOf(given: Given): JobSettings | undefined {
     maxJobs,
     threads,
     memory: jobMemory === undefined ? undefined : jobMemory * 2 ** 20,
+    signingKey: jobSigningKey === undefined ? undefined : secretTextOf(jobSigningKey),
     webhook: url === undefined || secret === undefined ? undefined : { url, secret },
   };
 }

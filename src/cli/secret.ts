@@ -28,11 +28,18 @@ const sourcesHere: SecretSources = {
  * @throws EspalierError CLI_SECRET_UNREADABLE; nothing of a secret is in its message
  */
 export function secretOf(text: string, sources: SecretSources = sourcesHere): string {
+  const secret = secretTextOf(text, sources);
+  if (secret === text) return text;
+  if (/[\r\n]/.test(secret)) throw unreadable(text, 'it has several lines, and a secret has one');
+  return secret;
+}
+
+/** The same of a secret that may have several lines, such as the file of a key. @throws EspalierError CLI_SECRET_UNREADABLE */
+export function secretTextOf(text: string, sources: SecretSources = sourcesHere): string {
   const [, kind, place = ''] = /^(file|env|sops):(.*)$/s.exec(text) ?? [];
   if (kind === undefined) return text;
   const secret = read(kind, place, sources).trimEnd();
   if (secret === '') throw unreadable(text, 'it is empty');
-  if (/[\r\n]/.test(secret)) throw unreadable(text, 'it has several lines, and a secret has one');
   return secret;
 }
 

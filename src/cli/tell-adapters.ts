@@ -10,7 +10,7 @@ export interface AdapterNotes extends Disposable {
 }
 
 /** What is reported of adapters that the server's first line names already. */
-const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note', 'store', 'quarantine', 'discard']);
+const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note', 'policy', 'store', 'quarantine', 'discard']);
 
 /**
  * Reports each event once, when it happens. WHY not from the server's list of failed adapters: that list is made when the server has
@@ -81,6 +81,7 @@ function textOf(told: AdapterEvent): string | undefined {
       return result === 'done'
         ? undefined
         : `The store could not take ${name} in: ${messageOf(error)}${because(reason)}`;
+    case 'policy':
     case 'store':
       return `${sentence(reason ?? '')}${error === undefined ? '' : `: ${messageOf(error)}`}`;
     case 'breaker':

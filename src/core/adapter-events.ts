@@ -43,6 +43,8 @@ export type AdapterEventKind =
   | 'rollout'
   /** What is declared in Git was applied, was refused, or was put back. The details say which, and the commit. */
   | 'fleet'
+  /** The policy of signatures was read again: the new one is in force, or the one from before stays in force. */
+  | 'policy'
   /** What the store of adapters says of itself: how it watches, and whether its record can be written. */
   | 'store';
 

@@ -6,7 +6,7 @@ import type { FastifyServerOptions } from 'fastify';
 import type { LogLevel } from './logs/request-log.ts';
 import type { MemoryPlan } from '../batching/index.ts';
 import type { ToolParser } from '../chat/index.ts';
-import type { JobSettings } from '../jobs/index.ts';
+import type { ServedJobSettings } from './fine-tuning/open-jobs.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
 import type { LogitsFunction, ModelSource, QuarantineBounds, TemplateOf } from '../service/index.ts';
@@ -35,7 +35,7 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
    * Fine-tuning jobs through OpenAI's API (`/v1/files`, `/v1/fine_tuning/jobs`): where they are kept, and what they may take. Their
    * adapters go through the store, which there must be.
    */
-  readonly jobs?: JobSettings;
+  readonly jobs?: ServedJobSettings;
   /** Takes adapters that were trained on another base. Default: they are refused. */
   readonly anyBase?: boolean;
   /** The name of one of the base's chat templates, or a file with a template that stands in the place of the base's. */
@@ -112,7 +112,7 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
    */
   readonly golden?: string;
   /**
-   * A file that says who must have signed adapters of which names, and which bases may be served. It is read at the start. Adapters come
+   * A file that says who must have signed adapters of which names, and which bases may be served. It is read again when it changes. Adapters come
    * from `store` alone then.
    */
   readonly policy?: string;

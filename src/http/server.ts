@@ -34,8 +34,8 @@ import { residencyOf, sharesFor } from './memory-of.ts';
 import type { Server } from './listening-server.ts';
 import { publishFiles } from './adapters/publish-files.ts';
 import type { ServerOptions } from './server-options.ts';
-import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
-import type { Policy } from '../trust/index.ts';
+import { checkBaseAt, checkOpenedBase, checkServedBase, openPolicy } from './policy/open-policy.ts';
+import type { PolicyFile } from './policy/policy-file.ts';
 import { isReady, missingOf } from './readiness.ts';
 import { assertOwnName } from './assert-own-name.ts';
 import { assertStoreFits } from './assert-store-fits.ts';
@@ -87,7 +87,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const tracing = await openTracing(version);
     if (tracing) opened.push(async () => tracing[Symbol.asyncDispose]());
     const traces = tracing && new RequestTraces(tracing);
-    const policy = await policyOf(options);
+    const policy = await openPolicy(options);
+    if (policy) opened.push(async () => policy[Symbol.dispose]());
     const base = options.base === undefined ? undefined : await openBase(options.base, { ...options, rules: policy });
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base && (isEncoder(base) ? 'encoder' : 'decoder'));
@@ -105,10 +106,16 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (generation) opened.push(() => generation.dispose());
     const fleet = base && generation && (await openFleet({ settings: options, base: base.base, generation, keys }));
     if (fleet) opened.push(() => fleet[Symbol.asyncDispose]());
+    if (base) {
+      policy?.follow({
+        check: (next, before) => checkServedBase(base, { next, before }),
+        replaced: async () => generation?.admitAgain(),
+      });
+    }
     const { chatTemplate } = options;
     const settings = options.jobs && { ...options.jobs, memory: memory.job };
     const jobs =
-      base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation, tracing }));
+      base && generation && (await openJobs({ settings, base, chatTemplate, generation, tracing }));
     if (jobs) opened.push(() => jobs[Symbol.asyncDispose]());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
@@ -132,7 +139,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const sources = generation?.sources ?? sourcesOf(encoder);
     const ofJobs = jobs && (() => jobs.figures());
     const spans = tracing && (() => tracing.figures());
-    metrics.attach({ ...sources, fleet: fleetSample(fleet), jobs: ofJobs, spans, isReady: () => isReady(door) });
+    const ofPolicy = policy && (() => ({ isRefused: policy.isRefused }));
+    const parts = { fleet: fleetSample(fleet), jobs: ofJobs, policy: ofPolicy, spans };
+    metrics.attach({ ...sources, ...parts, isReady: () => isReady(door) });
     const app = createApp(
       door,
       {
@@ -216,9 +225,9 @@ interface OpenedBase {
   dispose(): Promise<void>;
 }
 
-/** The policy of the file that the options name. */
+/** The file of the policy that the options name. */
 interface Ruled {
-  readonly rules: Policy | undefined;
+  readonly rules: PolicyFile | undefined;
 }
 
 async function openBase(
@@ -233,9 +242,9 @@ async function openBase(
     const folder = typeof copyBase === 'string' ? copyBase : undefined;
     const copy = copyBase === false ? undefined : await PrivateBase.open(path, { folder, signal });
     if (copy) resources.push(copy);
-    await checkBaseAt(copy?.path ?? path, rules);
+    await checkBaseAt(copy?.path ?? path, rules?.current);
     const base = await openBaseModel(copy?.path ?? path);
-    await checkOpenedBase(base, rules);
+    await checkOpenedBase(base, rules?.current);
     const watch = await BaseWatch.open(base);
     resources.push(watch);
     const tokenizer = await openTokenizer(basePath(base), { chatTemplate });

@@ -34,12 +34,13 @@ const jobs = z.strictObject(
     maxJobs: count.optional(),
     threads: count.optional(),
     memory: count.optional(),
+    signingKey: text.optional(),
     webhook: z
       .strictObject({ url: z.url({ protocol: /^https?$/ }), secret: text })
       .readonly()
       .optional(),
   },
-  { error: 'an object with dir, maxJobs, threads, memory or webhook' },
+  { error: 'an object with dir, maxJobs, threads, memory, signingKey or webhook' },
 );
 
 const schema = z.object({
@@ -56,7 +57,8 @@ const schema = z.object({
   store: path.optional(),
   /**
    * Fine-tuning jobs through OpenAI's API, kept in the folder `dir`. Needs `store`. `threads` and `memory` (in bytes) are those of each
-   * training, by default a quarter of the cores, and of the available memory for all of them together; `webhook` is told of changes of states.
+   * training, by default a quarter of the cores, and of the available memory for all of them together; `webhook` is told of changes of states. `signingKey` is the
+   * text of a secret key of minisign without a password, by which their adapters are signed for `policy`.
    */
   jobs: jobs.readonly().optional(),
   /**
@@ -74,7 +76,7 @@ const schema = z.object({
   fleetAdapters: path.optional(),
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   golden: path.optional(),
-  /** A file that says who must have signed adapters of which names, and which bases may be served. */
+  /** A file that says who must have signed adapters of which names, and which bases may be served. It is read again when it changes. */
   policy: path.optional(),
   /** Accepts adapters that were trained on another base. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),

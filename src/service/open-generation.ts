@@ -1,5 +1,5 @@
 import type { QuarantineBounds } from '../adapter-store/index.ts';
-import type { Policy } from '../trust/index.ts';
+import type { PolicySource } from '../trust/index.ts';
 import { join, resolve } from 'node:path';
 import { basePath, embeddingsOf, type BaseModel } from '../models/index.ts';
 import { Constraints } from '../constrain/index.ts';
@@ -18,8 +18,10 @@ import {
   Router,
   targetsInFolder,
   type RegistryOptions,
+  type VersionStore,
 } from '../routing/index.ts';
 import type { EndedSequence } from '../telemetry/index.ts';
+import { admitAgain } from './admit-again.ts';
 import { auditReaderOf } from './audit-reader.ts';
 import { endTokenIds } from './end-token-ids.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
@@ -74,7 +76,7 @@ export interface GenerationOptions {
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   readonly golden?: string | undefined;
   /** Who must have signed the adapters of the store. Default: nobody. */
-  readonly policy?: Policy | undefined;
+  readonly policy?: PolicySource | undefined;
   /** Takes adapters that were trained on another base. */
   readonly anyBase?: boolean | undefined;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
@@ -99,6 +101,8 @@ export interface GenerationService {
   readonly engine: Engine;
   /** What its series are read from. */
   readonly sources: ServedSources;
+  /** Asks a changed policy of everything that is served. */
+  admitAgain(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -117,7 +121,10 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     await closeStore();
     throw error;
   });
-  const registry = new AdapterRegistry(engine.arena, options.residency);
+  // The store begins when there is a registry.
+  let versions: VersionStore | undefined;
+  const admit = async (name: string, version: string): Promise<void> => versions?.assertVouched?.(name, version);
+  const registry = new AdapterRegistry(engine.arena, { ...options.residency, admit });
   const releasing = tendRegistry(registry);
   const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
   const fallbacks = storeFolder === undefined ? undefined : new FallbackFile(join(storeFolder, 'fallbacks.json'));
@@ -169,6 +176,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             hasPrompts: (name) => tokenizer !== undefined && promptsFor(name, prompts).length > 0,
             rollouts,
           });
+    versions = store;
     const control = createAdapterControl({ registry, baseName, store });
     await rollouts.begin({ control, store });
     const context = {
@@ -190,7 +198,13 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       eosTokenIds: endTokenIds(base.generation.eosTokenIds, tokenizer),
     };
     const sources = generationSources({ baseName, engine, registry, rollouts });
-    return { context, engine, sources, dispose };
+    return {
+      context,
+      engine,
+      sources,
+      admitAgain: async () => store && admitAgain({ registry, control, store, rollouts }),
+      dispose,
+    };
   } catch (error) {
     await dispose();
     throw error;

@@ -27,7 +27,7 @@ import {
   type SourcedAdapter,
   type VersionStore,
 } from '../routing/index.ts';
-import { createAuthority, type Policy } from '../trust/index.ts';
+import { createAuthority, type PolicySource } from '../trust/index.ts';
 import { Trials } from './trials.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { tokenizerFileNames, type AdapterTokenizers } from '../tokenizer/index.ts';
@@ -73,7 +73,7 @@ export interface ServeStoreOptions<Weights extends HostWeights> {
   readonly tokenizers: AdapterTokenizers | undefined;
   readonly anyBase: boolean | undefined;
   /** Who must have signed an adapter. Default: nobody. */
-  readonly policy?: Policy | undefined;
+  readonly policy?: PolicySource | undefined;
   /** Lets a version that has come answer before requests get it. It throws if an answer is wrong. */
   readonly selfTest: (name: string, lease: AdapterLease<Weights>) => Promise<void>;
   /** Whether there are golden prompts for a name. Their answers depend on the name and on the tokenizer, and not on the weights alone. */
@@ -97,8 +97,9 @@ export async function serveStore<Weights extends HostWeights>(
   const pinned = new Map(await store.pins.all());
   const trials = new Trials();
   const fingerprint = await fingerprintBase(base);
+  const { policy } = options;
   const user: StoreUser<SourcedAdapter> = {
-    authority: options.policy && createAuthority(options.policy, { base: fingerprint }),
+    authority: policy && createAuthority(() => policy.current, { base: fingerprint }),
     context: `${fingerprint}${anyBase ? ', adapters of any base' : ''}`,
     inspect: (contents) => checkStructure(contents, options.files),
     readContents: (contents, hasCompanions) =>
@@ -261,6 +262,8 @@ function versionStoreOf<Weights extends HostWeights>(
       return moves;
     },
     assertFree: (name, digest) => store.assertFree(name, digest),
+    assertVouched: (name, digest) => store.assertVouched(name, digest),
+    admitAgain: () => store.admitAgain(),
     isQuarantined: (name, digest) => store.isQuarantined(name, digest),
     rememberPin: (name, pin) => store.pins.set(name, pin),
     async quarantine(name, digest, reason) {

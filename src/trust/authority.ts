@@ -13,16 +13,19 @@ export interface Authority {
   assertNotRevoked(name: string, digest: string): void;
 }
 
-/** The rules of a policy for the adapters of one base. */
+/**
+ * The rules of a policy for the adapters of one base.
+ * @param policy  the one that is in force at the moment
+ */
 export function createAuthority(
-  policy: Policy,
+  policy: () => Policy,
   { base, now = Date.now }: { readonly base: string; readonly now?: () => number },
 ): Authority {
   return {
-    vouch: (name, list, time) => decideAdapter(policy, list, { name, base, now: time ?? now() }),
+    vouch: (name, list, time) => decideAdapter(policy(), list, { name, base, now: time ?? now() }),
     assertNotRevoked(name, version) {
-      if (policy.revoked.has(version))
-        throw new EspalierError('ADAPTER_REVOKED', { name, version, policy: policy.path });
+      const { revoked, path } = policy();
+      if (revoked.has(version)) throw new EspalierError('ADAPTER_REVOKED', { name, version, policy: path });
     },
   };
 }

@@ -1,11 +1,12 @@
 export { type Authority, createAuthority } from './authority.ts';
-export { assertBaseAllowed, checkBaseFiles, type CheckedBase } from './base/check-base.ts';
+export { assertBaseAllowed, checkBaseFiles, type CheckedBase, hasSameBaseRules } from './base/check-base.ts';
 export { assertListed, decideAdapter, type SignedList, type Use, type Vouched } from './policy/decide-adapter.ts';
 export { parsePolicy } from './policy/parse-policy.ts';
-export type { Policy, Signer } from './policy/policy.ts';
+export type { Policy, PolicySource, Signer } from './policy/policy.ts';
 export { readPolicy } from './policy/read-policy.ts';
 export { type FoundList, maxListBytes, readLists, withSignatures } from './read-signed-list.ts';
-export { formatMinisign, type MinisignSecretKey, readMinisignSecretKey } from './signatures/sign-minisign.ts';
-export { type Purpose, signatureEndings } from './signatures/signature.ts';
-export { checkFiles, filesToSign, hashOfFile } from './signed-files.ts';
-export { formatStatement, type Statement } from './statement.ts';
+export { type MinisignSecretKey, readMinisignSecretKey } from './signatures/sign-minisign.ts';
+export type { Purpose } from './signatures/signature.ts';
+export { checkFiles, filesToSign } from './signed-files.ts';
+export type { Statement } from './statement.ts';
+export { type ListedFiles, removeSignatures, signList, writeList } from './write-list.ts';

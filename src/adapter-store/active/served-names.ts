@@ -22,7 +22,7 @@ export interface ServedNamesOptions<Read extends Adapter> {
   readonly links: ActiveLinks;
   readonly versions: VersionFolder;
   readonly history: VersionHistory;
-  readonly admission: Pick<Admission, 'assertFree' | 'forget'>;
+  readonly admission: Pick<Admission, 'assertFree' | 'assertVouched' | 'forget'>;
   readonly user: StoreUser<Read>;
   /** The facts of a version, which is verified again if it has to be. */
   readonly usable: (name: string, key: string) => Promise<StoredVersion>;
@@ -46,6 +46,7 @@ interface Pointing extends Cause {
 const namesAtOnce = 64;
 
 const byHand: Cause = { actor: 'store', reason: 'the folder active was changed' };
+const byPolicy: Cause = { actor: 'store', reason: 'the policy was changed' };
 
 /**
  * The names that are served, and the links in `active` that say so. A link is moved first, and the server then follows. If the server
@@ -280,13 +281,14 @@ export class ServedNames<Read extends Adapter> {
     return this.#served.get(name)?.entry === described(entry);
   }
 
-  async #followOne(name: string): Promise<void> {
+  /** @param changed  why it is looked at. Default: somebody has changed the folder */
+  async #followOne(name: string, changed = byHand): Promise<void> {
     const { links, user, admission, usable } = this.#options;
     const entry = await links.find(name);
     if (entry === undefined) return this.#followRemoval(name);
     if (this.#isAsServed(name, entry)) return;
     // What was active when the store was opened is not new.
-    const cause = this.#hasFollowed ? byHand : { actor: 'store' };
+    const cause = this.#hasFollowed ? changed : { actor: 'store' };
     try {
       if (entry.kind === 'strange') throw this.#strange(name, entry.found);
       const vouched = await admission.assertFree(name, entry.key);
@@ -299,6 +301,42 @@ export class ServedNames<Read extends Adapter> {
         // A process was stopped between the quarantine and the way back.
         await this.#goBack(name, digestOfKey(entry.key), { actor: 'store', reason: error.message });
       } else this.#fail(name, entry, error);
+    }
+  }
+
+  /**
+   * Asks again of every name whether it may be served as it is. A name whose version nobody may vouch for any more goes back to the version
+   * before that is allowed, or out of service. One that was refused, and is allowed now, is served.
+   */
+  async admitAgain(): Promise<void> {
+    const names = [...this.#served.keys()];
+    for (let start = 0; start < names.length; start += namesAtOnce) {
+      const some = names.slice(start, start + namesAtOnce);
+      await Promise.all(some.map((name) => this.#turns.take(name, () => this.#admitOne(name))));
+    }
+  }
+
+  async #admitOne(name: string): Promise<void> {
+    const { links, admission } = this.#options;
+    const version = this.get(name);
+    try {
+      const entry = version === undefined ? await links.find(name) : undefined;
+      const key = version?.key ?? (entry?.kind === 'version' ? entry.key : undefined);
+      if (key === undefined) return;
+      const refusal = await admission.assertVouched(name, key).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      if (version === undefined && refusal === undefined) {
+        this.#served.delete(name);
+        return await this.#followOne(name, byPolicy);
+      }
+      if (version === undefined || refusal === undefined) return;
+      const { digest } = version;
+      publishAdapterEvent({ event: 'publish', ...byPolicy, result: 'refused', name, version: digest, ...refusal });
+      await this.#goBack(name, digest, byPolicy);
+    } catch (error) {
+      publishAdapterEvent({ event: 'publish', ...byPolicy, name, error });
     }
   }
 

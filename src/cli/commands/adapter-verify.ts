@@ -92,7 +92,8 @@ async function vouchedBy(
   const isFolder = (await stat(adapter)).isDirectory();
   const lists = isFolder ? ['SHA256SUMS', 'manifest.json'].map((file) => join(adapter, file)) : [`${adapter}.sha256`];
   const [list] = await readLists(lists);
-  const authority = createAuthority(await readPolicy(policy), { base: await fingerprintBase(base) });
+  const rules = await readPolicy(policy);
+  const authority = createAuthority(() => rules, { base: await fingerprintBase(base) });
   const vouched = authority.vouch(name, list);
   if (vouched.statement === undefined || list === undefined) return vouched;
   const loaded = isFolder ? await loadedNames(adapter) : [basename(adapter)];

@@ -182,7 +182,7 @@ export const serveCommand: CommandDefinition = {
       )
       .option(
         '--policy <file>',
-        'who must have signed adapters of which names, and which bases may be served, in YAML; needs --store for adapters',
+        'who must have signed adapters of which names, and which bases may be served, in YAML; read again when it changes; needs --store for adapters',
       )
       .option(
         '--rollout <mode>',
@@ -263,8 +263,10 @@ export const serveCommand: CommandDefinition = {
     } = read;
     const { rolloutSteps: steps, responseMemory, responseAge, tlsCert, tlsKey, ...offered } = others;
     const { fleetInterval, ...withoutInterval } = offered;
-    const { jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret, ...rest } = withoutInterval;
-    const jobs = jobSettingsOf({ jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret });
+    const { jobs: _jobs, maxJobs, jobThreads, jobMemory, jobSigningKey, ...withoutJobs } = withoutInterval;
+    const { jobWebhook, jobWebhookSecret, ...rest } = withoutJobs;
+    const ofTraining = { maxJobs, jobThreads, jobMemory, jobSigningKey };
+    const jobs = jobSettingsOf({ jobs: _jobs, ...ofTraining, jobWebhook, jobWebhookSecret });
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));

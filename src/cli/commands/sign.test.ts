@@ -3,8 +3,7 @@ import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { publicKeyOf } from '../../trust/signatures/ed25519.ts';
-import { minisigner } from '../../trust/testing/test-signers.ts';
+import { minisigner, minisignSecretKey } from '../../trust/testing/test-signers.ts';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
 
 const golden = goldenFolder('llama-d16');
@@ -23,10 +22,7 @@ const at = (name: string): string => join(dir, name);
 /** A secret key as `minisign -G -W` writes it, and the policy that knows it. */
 async function writeKey(): Promise<void> {
   const { publicKey } = minisigner(seed);
-  const id = Buffer.from(publicKey, 'base64').subarray(2, 10);
-  const head = [Buffer.from('Ed'), Buffer.alloc(2), Buffer.from('B2'), Buffer.alloc(48)];
-  const bytes = Buffer.concat([...head, id, seed, publicKeyOf(seed), Buffer.alloc(32)]);
-  await writeFile(at('key'), `untrusted comment: a key\n${bytes.toString('base64')}\n`);
+  await writeFile(at('key'), minisignSecretKey(seed));
   await writeFile(at('policy.yaml'), `signers: [{ name: trainer, key: ${publicKey}, adapters: [strict] }]\n`);
 }
 

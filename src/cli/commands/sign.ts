@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { exitCodes, type CommandDefinition } from '../command.ts';
 import { fingerprintBase, openBaseModel } from '../../models/index.ts';
 import { path, readOptions } from '../read-options.ts';
-import { signFile, writeList } from '../sign-files.ts';
+import { writeList } from '../../trust/index.ts';
+import { signFile } from '../sign-files.ts';
 
 const keySchema = { key: path, passwordFile: path.optional() };
 const adapterSchema = z.object({

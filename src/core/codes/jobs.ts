@@ -57,6 +57,13 @@ export const jobsCodes = {
       'The process {pid} of an earlier server still trains for the job {id}, and cannot be ended: {problem}. End it, and create the job again.',
     help: 'A server that starts ends what the one before it left behind. Where it cannot, the job fails, so that no two processes train it at once. The other jobs go on.',
   },
+  JOB_ADAPTER_UNVOUCHED: {
+    status: 403,
+    retryable: false,
+    message:
+      'The adapter of the job is trained and lies in {path}. It is not served: {reason} Let the server sign what its jobs train (--job-signing-key), and name that public key in the policy for {name}; or sign this folder, and drop it into the store.',
+    help: 'The server has a policy of signatures (`--policy`), which takes the adapter of the job from nobody. Nothing of the training is lost: the folder of the job holds the adapter and its checkpoints. See docs/supply-chain.md.',
+  },
   JOB_FAILED: {
     status: 500,
     retryable: false,

@@ -16,6 +16,8 @@ let rollouts: Rollouts<PreparedAdapter>;
 let control: AdapterControl;
 let store: FakeStore;
 let refused: string | undefined;
+let unsigned: string | undefined;
+let signed: string[];
 afterEach(async () => {
   await rollouts[Symbol.asyncDispose]();
   registry.dispose();
@@ -23,11 +25,14 @@ afterEach(async () => {
 beforeEach(() => open('immediate'));
 
 async function open(mode: 'immediate' | 'progressive'): Promise<void> {
-  refused = undefined;
+  [refused, unsigned, signed] = [undefined, undefined, []];
   registry = new AdapterRegistry(new FakeArena() as unknown as AdapterArena<PreparedAdapter>, { memory: 1000 });
   rollouts = new Rollouts({ registry, mode, clock: { now: () => 0 } });
   store = new FakeStore([older, fresh], {
     put: (name) => {
+      if (name === unsigned) {
+        throw new EspalierError('SIGNATURE_MISSING', { what: `the adapter ${name}`, policy: 'policy.yaml' });
+      }
       if (name === refused) throw new EspalierError('ADAPTERS_OFF', { name });
       return Promise.resolve({ digest: fresh });
     },
@@ -38,11 +43,25 @@ async function open(mode: 'immediate' | 'progressive'): Promise<void> {
 
 type Asked = Pick<Parameters<typeof serveFinished>[1], 'adapter' | 'rollout'>;
 const serve = (asked: Asked = { adapter: null, rollout: null }): Promise<void> =>
-  serveFinished({ control, rollouts }, { fineTunedModel: model, path: '/adapter', cause, ...asked });
+  serveFinished({ control, rollouts, sign }, { fineTunedModel: model, path: '/adapter', cause, ...asked });
+const sign = async (path: string, name: string): Promise<void> => void signed.push(`${path} for ${name}`);
 /** What each name points to. */
 const names = (): unknown => Object.fromEntries(registry.list().map(({ name, version }) => [name, version]));
 
 describe('a finished adapter', () => {
+  it('is signed for each name before the store sees it', async () => {
+    await serve({ adapter: 'support', rollout: null });
+    expect(signed).toEqual([`/adapter for ${model}`, '/adapter for support']);
+  });
+
+  it('says where it lies, and how it can be served, when the policy takes it from nobody', async () => {
+    unsigned = 'support';
+    const serving = serve({ adapter: 'support', rollout: null });
+    await expect(serving).rejects.toMatchObject({ code: 'JOB_ADAPTER_UNVOUCHED' });
+    await expect(serving).rejects.toThrow(/lies in \/adapter\. It is not served: Nobody has signed.*--job-signing-key.*for support/);
+    expect(names()).toEqual({});
+  });
+
   it('is served under its own name, which the store remembers, with its cause', async () => {
     await serve();
     expect([names(), store.names.get(model)]).toEqual([{ [model]: fresh }, fresh]);

@@ -1,4 +1,4 @@
-import type { Cause } from '../../core/index.ts';
+import { type Cause, EspalierError } from '../../core/index.ts';
 import type { FinishedAdapter } from '../../jobs/index.ts';
 import type { AdapterControl } from '../../routing/index.ts';
 import type { RolloutControl } from '../../service/index.ts';
@@ -6,13 +6,15 @@ import type { RolloutControl } from '../../service/index.ts';
 export interface ServeFinishedContext {
   readonly control: Pick<AdapterControl, 'keep' | 'move' | 'has' | 'describe'>;
   readonly rollouts: Pick<RolloutControl, 'arrived' | 'start' | 'list'> | undefined;
+  /** Signs a folder for a name. undefined: the server signs nothing. */
+  readonly sign?: ((path: string, name: string) => Promise<void>) | undefined;
 }
 
 /**
  * Brings the adapter of a job into the store and into service: under its own name at once, and under a further name as the job or the
  * server says. Both names are verified before either is served. It can be repeated.
  *
- * @throws why the store refuses it, and the errors of moves and roll-outs
+ * @throws EspalierError JOB_ADAPTER_UNVOUCHED, why the store refuses it, and the errors of moves and roll-outs
  */
 export async function serveFinished(
   context: ServeFinishedContext,
@@ -20,10 +22,31 @@ export async function serveFinished(
 ): Promise<void> {
   const { control } = context;
   const { fineTunedModel, adapter, path, cause } = finished;
-  const { digest } = await control.keep(fineTunedModel, path, { cause });
-  if (adapter !== null) await control.keep(adapter, path, { cause });
+  const { digest } = await keep(context, { name: fineTunedModel, path, cause });
+  if (adapter !== null) await keep(context, { name: adapter, path, cause });
   await control.move(fineTunedModel, digest, { cause });
   if (adapter !== null) await bring(context, { name: adapter, version: digest, rollout: finished.rollout, cause });
+}
+
+const ofPolicy: ReadonlySet<string> = new Set([
+  'SIGNATURE_MISSING',
+  'SIGNER_UNKNOWN',
+  'SIGNER_NOT_ALLOWED',
+  'STATEMENT_OF_OTHER',
+]);
+
+/** WHY signed for each name: a policy may ask for lists that are bound to the name. */
+async function keep(
+  { control, sign }: ServeFinishedContext,
+  { name, path, cause }: { readonly name: string; readonly path: string; readonly cause: Cause },
+): Promise<{ readonly digest: string }> {
+  await sign?.(path, name);
+  try {
+    return await control.keep(name, path, { cause });
+  } catch (error) {
+    if (!EspalierError.isInstance(error) || !ofPolicy.has(error.code)) throw error;
+    throw new EspalierError('JOB_ADAPTER_UNVOUCHED', { name, path, reason: error.message }, { cause: error });
+  }
 }
 
 interface Brought {

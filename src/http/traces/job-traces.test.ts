@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { FakeTrainings } from '../../jobs/testing/fake-trainings.ts';
+import type { BaseModel } from '../../models/index.ts';
 import { AdapterRegistry, createAdapterControl } from '../../routing/index.ts';
 import { FakeArena } from '../../routing/testing/fake-arena.ts';
 import { FakeStore } from '../../routing/testing/fake-store.ts';
@@ -40,7 +41,8 @@ async function open() {
   const control = createAdapterControl({ registry, baseName: 'base', store });
   const context = { ...fakeContext(), control, rollouts: undefined };
   const settings = { dir: join(dir, 'jobs'), start: trainings.start };
-  const jobs = await openJobs({ settings, base: '/base', chatTemplate: undefined, generation: { context }, tracing });
+  const base = { base: {} as BaseModel, path: '/base' };
+  const jobs = await openJobs({ settings, base, chatTemplate: undefined, generation: { context }, tracing });
   if (jobs === undefined) throw new Error('jobs are off');
   await jobs.begin();
   const app = createApp(context, { generation: context, jobs }, { traces: new RequestTraces(tracing) });

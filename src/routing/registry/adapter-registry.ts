@@ -11,7 +11,7 @@ import { Drains } from './drains.ts';
 import { type AdapterTrial, beginTrial } from './adapter-trial.ts';
 import { leaseVersion } from './lease-version.ts';
 import { recordOf } from './record-of.ts';
-import { HeldVersions } from './held-versions.ts';
+import { type Admit, HeldVersions } from './held-versions.ts';
 import { JointMoves } from './joint-moves.ts';
 import { type AdoptedVersion, assertUsable, type EarlierMove } from './known-version.ts';
 import { type Moving, NameMoves } from './name-moves.ts';
@@ -24,6 +24,8 @@ export interface RegistryOptions extends Omit<ResidencyOptions, 'memory'> {
   readonly memory?: number | undefined;
   /** Moves that are kept for each name. Default: 20. */
   readonly history?: number | undefined;
+  /** Rejects if a version to which a name does not point may not answer for it. Default: every version may. */
+  readonly admit?: Admit | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   constructor(
     arena: AdapterArena<Weights>,
-    { memory = defaultMemory(), history = defaultHistory, ...residency }: RegistryOptions = {},
+    { memory = defaultMemory(), history = defaultHistory, admit, ...residency }: RegistryOptions = {},
   ) {
     this.#table = new VersionTable({ arena, memory, ...residency });
     this.#clock = residency.clock ?? systemClock;
@@ -66,7 +68,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     this.#aliases = aliases;
     this.pins = new Pins({ aliases, table, turns });
     this.drains = new Drains(aliases, table);
-    this.held = new HeldVersions(aliases, table);
+    this.held = new HeldVersions(aliases, table, admit);
     const { held } = this;
     this.#names = new NameMoves({ aliases, table, held, historyLimit: history, clock: this.#clock });
     this.joint = new JointMoves({ aliases, table, turns, names: this.#names });

@@ -6,6 +6,9 @@ import type { AliasTable } from './alias-table.ts';
 import type { AdoptedVersion } from './known-version.ts';
 import type { VersionTable } from './version-table.ts';
 
+/** Rejects if a version may not be used under a name. */
+export type Admit = (name: string, digest: string) => Promise<void>;
+
 interface Held {
   readonly served: Served<VersionRecord>;
   owners: number;
@@ -18,25 +21,29 @@ interface Held {
 export class HeldVersions<Weights extends HostWeights = HostWeights> {
   readonly #aliases: AliasTable;
   readonly #table: VersionTable<Weights>;
+  readonly #admit: Admit;
   readonly #held = new Map<string, Map<string, Held>>();
   /** Those that are being read, so that each is read once. */
   readonly #arriving = new Map<string, Promise<void>>();
   /** The version that was last fallen back to, by name. */
   readonly #fallbacks = new Map<string, string>();
 
-  constructor(aliases: AliasTable, table: VersionTable<Weights>) {
+  /** @param admit  rejects if a version may not be used under a name any more. Default: every version may */
+  constructor(aliases: AliasTable, table: VersionTable<Weights>, admit: Admit = () => Promise.resolve()) {
     this.#aliases = aliases;
     this.#table = table;
+    this.#admit = admit;
   }
 
   /**
    * Keeps a version for a name until `release` was called as often. It is one of the name's history or of another name, or is given with
    * its facts.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_UNKNOWN, ADAPTER_SOURCE_CHANGED and the errors of reading. Nothing is kept then.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_UNKNOWN, ADAPTER_SOURCE_CHANGED and the errors of `admit` and of reading. Nothing is kept then.
    */
   async hold(name: string, version: string | AdoptedVersion): Promise<void> {
     const digest = typeof version === 'string' ? version : version.digest;
     const key = JSON.stringify([name, digest]);
+    await this.#admit(name, digest);
     while (!this.#add(name, digest)) {
       const arrival = this.#arriving.get(key);
       if (arrival !== undefined) {

@@ -22,6 +22,13 @@ export interface VersionStore {
    * @throws EspalierError ADAPTER_QUARANTINED
    */
   assertFree?(name: string, digest: string): Promise<void>;
+  /**
+   * The part of `assertFree` that a policy of signatures decides. Default: every version may be used.
+   * @throws EspalierError ADAPTER_REVOKED, and why nobody who may do so vouches for it
+   */
+  assertVouched?(name: string, digest: string): Promise<void>;
+  /** Asks again of every name whether it may be served as it is, because the policy has changed. */
+  admitAgain?(): Promise<void>;
   /** Whether a version is in quarantine under a name. Default: none is. */
   isQuarantined?(name: string, digest: string): Promise<boolean>;
   /** Remembers that a name is pinned, or with undefined that it is not. */

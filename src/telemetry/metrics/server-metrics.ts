@@ -7,6 +7,7 @@ import { readAdapters } from './read-adapters.ts';
 import { readEngine } from './read-engine.ts';
 import { readFleet } from './read-fleet.ts';
 import { readJobs } from './read-jobs.ts';
+import { readPolicy } from './read-policy.ts';
 import { readProcess } from './read-process.ts';
 import type { Reading } from './reading.ts';
 import { figuresOf, type ServerFigures } from './figures.ts';
@@ -75,6 +76,7 @@ export class ServerMetrics implements Disposable {
     readAdapters(this.#set, reading, this.#counts);
     readFleet(this.#set, reading);
     readJobs(this.#set, reading);
+    readPolicy(this.#set, reading);
     readProcess(this.#set, reading, { version, loop: this.#loop });
     for (const event of watched) for (const result of ['refused', 'failed']) this.#start(event, result);
     this.#events = onAdapterEvent((event) => this.#heard(event));

@@ -204,6 +204,12 @@ export const serverTable = {
     labels: ['adapter'],
   },
 
+  // The policy.
+  espalier_policy_refused: {
+    kind: 'gauge',
+    help: '1 while the file of the policy cannot be used, and the policy from before stays in force.',
+  },
+
   // The fleet.
   espalier_fleet_snapshot_age_seconds: {
     kind: 'gauge',

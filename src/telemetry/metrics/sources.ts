@@ -14,6 +14,8 @@ export interface MetricSources {
   readonly jobs?: (() => JobsSample) | undefined;
   /** undefined: no traces are written. */
   readonly spans?: (() => SpansSample) | undefined;
+  /** Whether the policy's file cannot be used as it is now. */
+  readonly policy?: (() => { readonly isRefused: boolean }) | undefined;
   /** Host memory of the weights that are kept, in bytes, and the number of versions. */
   readonly memory?: (() => { readonly used: number; readonly limit: number; readonly versions: number }) | undefined;
 }

@@ -36,6 +36,17 @@ export async function checkBaseFiles(policy: Policy, dir: string): Promise<Check
   return { licence, signer: signedBy === undefined ? undefined : await signerOfBase(policy, dir) };
 }
 
+/** Whether two policies ask the same of the files of a base, so that one that passed the first passes the second. */
+export function hasSameBaseRules(one: Policy, other: Policy): boolean {
+  return rulesOf(one) === rulesOf(other);
+}
+
+function rulesOf({ bases: { licences, signedBy }, signers }: Policy): string {
+  const trusted = signers.filter(({ name }) => signedBy?.has(name));
+  const keys = trusted.map(({ name, key }) => `${name} ${Buffer.from(key.bytes).toString('hex')}`);
+  return JSON.stringify([licences && [...licences].toSorted(), keys.toSorted(), signedBy === undefined]);
+}
+
 /** @throws EspalierError BASE_NOT_ALLOWED */
 export function assertBaseAllowed({ bases, path }: Policy, fingerprint: string, dir: string): void {
   if (bases.allowed === undefined || bases.allowed.has(fingerprint)) return;

@@ -37,14 +37,16 @@ describe('the gate of a policy', () => {
   });
 
   it('names who signed, and with which key', async () => {
-    const authority = createAuthority(await testPolicy(), { base, now: () => now });
+    const policy = await testPolicy();
+    const authority = createAuthority(() => policy, { base, now: () => now });
     const { list, name } = honest['an SSH signature'] ?? { list: undefined, name: '' };
     const { signer, key } = authority.vouch(name, list);
     expect([signer, key]).toEqual(['partner', expect.stringMatching(/^ssh SHA256:/)]);
   });
 
   it('goes on with what was taken in while a key was good', async () => {
-    const authority = createAuthority(await testPolicy(), { base, now: () => now });
+    const policy = await testPolicy();
+    const authority = createAuthority(() => policy, { base, now: () => now });
     const [former] = hostile['a key that is no longer good'] ?? [];
     const taken = Date.parse('2026-01-31T12:00:00Z');
     expect(authority.vouch('support', former?.list, taken).signer).toBe('former');
@@ -59,7 +61,7 @@ const withSigners = (policy: Policy, change: Partial<Policy['signers'][number]>)
 
 const unsigned = { signer: undefined, key: undefined, statement: undefined };
 const vouchOf = (policy: Policy): ReturnType<typeof createAuthority> =>
-  createAuthority(policy, { base, now: () => now });
+  createAuthority(() => policy, { base, now: () => now });
 
 /** Gates that each forget one thing. The table above must find out every one of them. */
 const broken: Readonly<Record<string, Gate>> = {

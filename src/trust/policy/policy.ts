@@ -25,6 +25,11 @@ export interface Policy {
   readonly bases: BasePolicy;
 }
 
+/** Where the policy comes from that is in force. It may be another one at the next look. */
+export interface PolicySource {
+  readonly current: Policy;
+}
+
 export interface BasePolicy {
   /** Fingerprints; undefined: every base. */
   readonly allowed: ReadonlySet<string> | undefined;

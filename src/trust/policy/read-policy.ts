@@ -9,14 +9,19 @@ const maxBytes = 2 ** 20;
 
 /**
  * Reads the file of a policy, and the keys that it names, relative to its folder.
+ * @param onKeyFile  is told of each file of a key before it is read
  * @throws EspalierError FILE_NOT_FOUND, POLICY_INVALID
  */
-export async function readPolicy(path: string): Promise<Policy> {
+export async function readPolicy(path: string, onKeyFile?: (path: string) => void): Promise<Policy> {
   const text = await readSmall(path).catch((cause: unknown) => {
     if (EspalierError.isInstance(cause)) throw cause;
     throw new EspalierError('FILE_NOT_FOUND', { what: 'policy', path }, { cause });
   });
-  return parsePolicy(text, path, (file) => readFile(resolve(dirname(path), file), 'utf8'));
+  return parsePolicy(text, path, (file) => {
+    const place = resolve(dirname(path), file);
+    onKeyFile?.(place);
+    return readFile(place, 'utf8');
+  });
 }
 
 async function readSmall(path: string): Promise<string> {

@@ -12,6 +12,14 @@ export interface MinisignSecretKey {
   readonly seed: Uint8Array;
 }
 
+export interface SecretKeyOptions {
+  /** Where it comes from, for errors. */
+  readonly path: string;
+  readonly password?: string | undefined;
+  /** What to do if it has a password and none was given. */
+  readonly advice?: string | undefined;
+}
+
 /**
  * Reads a secret key of minisign. One with a password is opened with it, by the scrypt that minisign uses, which takes a gigabyte of
  * memory and some seconds.
@@ -20,7 +28,7 @@ export interface MinisignSecretKey {
  */
 export async function readMinisignSecretKey(
   text: string,
-  { path, password }: { readonly path: string; readonly password?: string | undefined },
+  { path, password, advice = 'give it with --password-file' }: SecretKeyOptions,
 ): Promise<MinisignSecretKey> {
   const invalid = (problem: string): EspalierError => new EspalierError('SIGNING_KEY_INVALID', { path, problem });
   const bytes = strictBase64(text.trim().split(/\r?\n/).at(-1) ?? '');
@@ -28,7 +36,7 @@ export async function readMinisignSecretKey(
     throw invalid('it is no secret key of minisign');
   }
   const isEncrypted = bytes.toString('latin1', 2, 4) === 'Sc';
-  if (isEncrypted && password === undefined) throw invalid('it has a password; give it with --password-file');
+  if (isEncrypted && password === undefined) throw invalid(`it has a password; ${advice}`);
   const secret = isEncrypted ? xor(bytes.subarray(54), await streamOf(bytes, password ?? '')) : bytes.subarray(54);
   const [id, seed, publicKey] = [secret.subarray(0, 8), secret.subarray(8, 40), secret.subarray(40, 72)];
   // WHY this shows it: the public key that the file holds belongs to the secret one, and to no other.

@@ -145,7 +145,7 @@ export const hostile: Readonly<Record<string, readonly [Arrival, string]>> = {
 export type Gate = (policy: Policy, arrival: Arrival) => void;
 
 export const rightGate: Gate = (policy, { name, files, list, version }) => {
-  const authority = createAuthority(policy, { base, now: () => now });
+  const authority = createAuthority(() => policy, { base, now: () => now });
   const { statement } = authority.vouch(name, list);
   if (statement !== undefined) {
     assertListed(statement, Object.keys(files), list?.file ?? '');

@@ -17,6 +17,14 @@ export function minisigner(seed: Uint8Array = randomBytes(32)): TestSigner {
   return { publicKey, ending: '.minisig', sign: (message) => formatMinisign({ id, seed }, message, 'made by a test') };
 }
 
+/** A secret key as `minisign -G -W` writes it, of the signer that `minisigner` makes of the same seed. */
+export function minisignSecretKey(seed: Uint8Array): string {
+  const id = createHash('sha256').update(seed).digest().subarray(0, 8);
+  const head = [Buffer.from('Ed'), Buffer.alloc(2), Buffer.from('B2'), Buffer.alloc(48)];
+  const bytes = Buffer.concat([...head, id, seed, publicKeyOf(seed), Buffer.alloc(32)]);
+  return `untrusted comment: a key\n${bytes.toString('base64')}\n`;
+}
+
 export function sshSigner(seed: Uint8Array = randomBytes(32)): TestSigner {
   const blob = Buffer.concat([sshString('ssh-ed25519'), sshString(publicKeyOf(seed))]);
   return {
