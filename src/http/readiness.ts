@@ -30,5 +30,5 @@ export function missingOf(
 ): readonly string[] {
   if (required.length === 0) return [];
   const served = new Set(listed.filter(({ state }) => state === 'serving').map(({ name }) => name));
-  return required.filter((name) => !served.has(name));
+  return [...new Set(required)].filter((name) => !served.has(name));
 }

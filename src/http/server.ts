@@ -131,7 +131,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       isReady: () => changed?.aborted !== true && [...all.values()].every(({ model }) => model.isReady),
       isShuttingDown: () => shuttingDown,
       isLeaving: () => leaving,
-      missingAdapters: () => missingOf(readyAdapters, served?.adapters.list() ?? []),
+      missingAdapters: () => missingOf([...readyAdapters, ...(fleet?.required() ?? [])], served?.adapters.list() ?? []),
     };
     const rollouts = generation?.context.rollouts;
     const trail = rollouts && new RolloutTrail({ list: () => rollouts.list(), timers: systemTimers });

@@ -21,6 +21,8 @@ export interface DeclaredAlias {
   readonly canary: { readonly digest: string; readonly share: number } | undefined;
   readonly fallback: Fallback | undefined;
   readonly pin: PinKind;
+  /** Whether a server is ready only while it serves the name. */
+  readonly isRequired: boolean;
 }
 
 export type PinKind = 'none' | 'name' | 'weights';

@@ -51,6 +51,7 @@ const alias = z.strictObject({
     .union([z.boolean(), z.literal('weights')])
     .default(false)
     .describe('true: only a commit moves the name; weights: its weights stay in memory too'),
+  required: z.boolean().default(false).describe('whether a server is ready only while it serves the name'),
 });
 
 const adapter = z.strictObject({

@@ -93,7 +93,7 @@ function parseYaml(text: string): unknown {
 }
 
 function readAlias(given: Manifest['spec']['aliases'][number], place: string, baseName: string): DeclaredAlias {
-  const { name, rollout, canary, fallback, pinned } = given;
+  const { name, rollout, canary, fallback, pinned, required } = given;
   const digest = plain(given.digest);
   if (!isAdapterName(name)) throw invalid(`${place}.name`, `${shown(name)} cannot be the name of an adapter`);
   if (name === baseName) throw invalid(`${place}.name`, `${shown(name)} is the name of the base`);
@@ -113,6 +113,7 @@ function readAlias(given: Manifest['spec']['aliases'][number], place: string, ba
     canary: canary && { digest: plain(canary.digest), share: canary.share },
     fallback,
     pin: pinned === false ? 'none' : pinned === true ? 'name' : 'weights',
+    isRequired: required,
   };
 }
 

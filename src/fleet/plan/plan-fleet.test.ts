@@ -21,6 +21,7 @@ const declared = (name: string): fc.Arbitrary<DeclaredAlias> =>
     canary: fc.constant(undefined),
     fallback,
     pin: fc.constantFrom('none' as const, 'name' as const, 'weights' as const),
+    isRequired: fc.constant(false),
   });
 
 const live = (name: string): fc.Arbitrary<LiveName> =>

@@ -49,6 +49,15 @@ export class FleetApplier {
     return { desired, live, plan: planFleet(desired, live, attempts) };
   }
 
+  /** The names that a server must serve to be ready; none if the manifest cannot be read. */
+  required(text: string): readonly string[] {
+    try {
+      return [...this.#desired(text).aliases.values()].flatMap(({ name, isRequired }) => (isRequired ? [name] : []));
+    } catch {
+      return [];
+    }
+  }
+
   /** WHY the last one is kept: the same manifest is compared every few seconds, and read several times when it is applied. */
   #desired(text: string): DesiredFleet {
     if (this.#last?.text !== text) this.#last = { text, desired: readFleet(text, this.#options.server) };

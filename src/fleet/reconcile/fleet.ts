@@ -38,6 +38,10 @@ export class Fleet implements AsyncDisposable {
   readonly #now: () => number;
   #state: FleetState;
   #head: SourceState | undefined;
+  /** The manifest that was read last. */
+  #text: string | undefined;
+  /** The names that must be served, and the manifest that says so. */
+  #required: { readonly text: string; readonly names: readonly string[] } | undefined;
   #refused: (Refused & { readonly tries: number; readonly retryAt: number }) | undefined;
   #unreachable: FleetStatus['unreachable'];
   /** The drift that was told last, and the trouble in putting it back. */
@@ -153,6 +157,7 @@ export class Fleet implements AsyncDisposable {
     const signal = this.#ending.signal;
     try {
       const text = await source.read(head, signal);
+      this.#text = text;
       const snapshot = { ...head, source: source.description, text, appliedAt: now };
       const { staging } = this.#options.server;
       await this.#take(snapshot, (path) => source.open(path, { state: head, staging, signal }));
@@ -331,6 +336,17 @@ export class Fleet implements AsyncDisposable {
       ageSeconds,
       problem: this.#problem,
     };
+  }
+
+  /**
+   * The names without which the server is not ready: those of the manifest that is applied. WHY those of one that is refused while none is
+   * applied: a replica that is new must not get requests for what it has not got.
+   */
+  required(): readonly string[] {
+    const text = this.#state.applied?.text ?? this.#text;
+    if (text === undefined) return [];
+    if (this.#required?.text !== text) this.#required = { text, names: this.#applier.required(text) };
+    return this.#required.names;
   }
 
   /** How it stood at the last look. */

@@ -47,6 +47,21 @@ const versions = (names: Record<string, string>): Record<string, string> =>
 describe.skipIf(noGit !== undefined)(
   `a fleet in a repository${noGit === undefined ? '' : ` (skipped: ${noGit})`}`,
   () => {
+    it('says which names a server must serve to be ready: those of the commit that is applied', async () => {
+      const requiring = (names: Record<string, string>, one: string): string =>
+        manifestOf(names).replace(`{name: ${one}, `, `{name: ${one}, required: true, `);
+      repository.commit({ 'fleet.yaml': requiring({ one: 'a', two: 'b' }, 'two') });
+      const running = await start();
+      // The files are missing, so that nothing was applied.
+      expect([namesOf(running), running.fleet.required()]).toEqual([{}, ['two']]);
+      repository.commit({ ...adapterFiles('ab'), 'fleet.yaml': requiring({ one: 'a', two: 'b' }, 'one') });
+      await running.fleet.look();
+      expect([running.fleet.lastLook().sync, running.fleet.required()]).toEqual(['synced', ['one']]);
+      repository.commit({ 'fleet.yaml': requiring({ one: 'a', two: 'z' }, 'two') });
+      await running.fleet.look();
+      expect([running.fleet.lastLook().sync, running.fleet.required()]).toEqual(['refused', ['one']]);
+    });
+
     it('is applied at the start, followed, and says which commit it is', async () => {
       repository.commit({ ...adapterFiles('ab'), 'fleet.yaml': manifestOf({ one: 'a', two: 'b' }) });
       const running = await start();
