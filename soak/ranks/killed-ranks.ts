@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../src/core/index.ts';
+import { cutSignal, type FaultSignal } from '../../src/cli/launch/testing/rank-fault.ts';
 import { launchTraining, type LaunchedTraining } from '../../src/cli/launch/testing/launched-training.ts';
 import { tinyBase } from '../root.ts';
 import { resultOf } from '../training/killed-training.ts';
@@ -14,7 +15,7 @@ const silence = '4';
 /** When, and how, a rank is lost. */
 export interface Loss {
   readonly rank: number;
-  readonly signal: 'SIGKILL' | 'SIGSTOP';
+  readonly signal: FaultSignal;
   /** The sum over all ranks before which it is lost, or the time after the first event of rank 0. */
   readonly at: { readonly sum: number } | { readonly ms: number };
 }
@@ -117,10 +118,12 @@ function signalTo(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
+const signals: readonly FaultSignal[] = ['SIGKILL', 'SIGSTOP', cutSignal];
+
 /** A moment of a training: before one of its sums, or at any time. */
 export function randomLoss(random: Random, { ms }: { readonly ms: number }): Loss {
   const rank = random.integer(ranks);
-  const signal = random.uniform() < 0.5 ? 'SIGKILL' : 'SIGSTOP';
+  const signal = signals[random.integer(signals.length)] ?? 'SIGKILL';
   const at = random.uniform() < 0.5 ? { sum: 1 + random.integer(2 * steps) } : { ms: random.integer(Math.ceil(ms)) };
   return { rank, signal, at };
 }

@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cutSignal } from '../../src/cli/launch/testing/rank-fault.ts';
 import { createRandom } from '../../src/core/index.ts';
 import type { Finding, Part } from '../finding.ts';
 import { openScratch } from '../root.ts';
@@ -12,7 +13,7 @@ const fullLaunchers = 5;
 
 export const ranksPart: Part = {
   name: 'ranks',
-  summary: 'three processes train, one is killed or stopped at a random moment, and the training is resumed',
+  summary: 'three processes train, one is killed, stopped or cut off at a random moment, and the training is resumed',
   async *run(settings) {
     await using scratch = await openScratch('ranks');
     const folder = scratch.path;
@@ -24,7 +25,7 @@ export const ranksPart: Part = {
     const random = createRandom(settings.seed, 'lost ranks');
     const amount = settings.amount(fullLosses);
 
-    const counts = { losses: 0, runs: 0, stopped: 0, unnamed: 0, left: 0, other: 0 };
+    const counts = { losses: 0, runs: 0, stopped: 0, cut: 0, unnamed: 0, left: 0, other: 0 };
     const problems = new Set<string>();
     while (counts.losses < amount && counts.runs < 2 * amount + 10) {
       const loss = randomLoss(random, { ms });
@@ -32,6 +33,7 @@ export const ranksPart: Part = {
       counts.runs += 1;
       if (seen.isLost) counts.losses += 1;
       if (seen.isLost && loss.signal === 'SIGSTOP') counts.stopped += 1;
+      if (seen.isLost && loss.signal === cutSignal) counts.cut += 1;
       counts.unnamed += seen.unnamed;
       counts.left += seen.left;
       if (seen.result !== expected) counts.other += 1;

@@ -30,7 +30,10 @@ async function change(...rules: Parameters<typeof policyOf>): Promise<void> {
 }
 let current: Policy;
 
-function policyOf(rules = `{}`, signers = [`{ name: trainer, key: ${trainer.publicKey}, adapters: ${names} }`]): Promise<Policy> {
+function policyOf(
+  rules = `{}`,
+  signers = [`{ name: trainer, key: ${trainer.publicKey}, adapters: ${names} }`],
+): Promise<Policy> {
   const all = [...signers, `{ name: partner, key: ${partner.publicKey}, adapters: ['partner'] }`];
   const text = `signers: [${all.join(', ')}]\nadapters: ${rules}`;
   return parsePolicy(text, 'policy.yaml', () => Promise.reject(new Error('none')));

@@ -43,7 +43,15 @@ type Given = { readonly [Name in keyof typeof jobSchema]?: z.output<(typeof jobS
 
 /** @throws EspalierError CLI_CONFLICT for options of jobs without --jobs, and for a webhook without its secret */
 export function jobSettingsOf(given: Given): JobSettings | undefined {
-  const { jobs: dir, maxJobs, jobThreads: threads, jobMemory, jobSigningKey, jobWebhook: url, jobWebhookSecret } = given;
+  const {
+    jobs: dir,
+    maxJobs,
+    jobThreads: threads,
+    jobMemory,
+    jobSigningKey,
+    jobWebhook: url,
+    jobWebhookSecret,
+  } = given;
   if (dir === undefined) {
     const others = { maxJobs, jobThreads: threads, jobMemory, jobSigningKey, jobWebhook: url, jobWebhookSecret };
     const alone = Object.entries(others).find(([, value]) => value !== undefined)?.[0];

@@ -10,7 +10,15 @@ export interface AdapterNotes extends Disposable {
 }
 
 /** What is reported of adapters that the server's first line names already. */
-const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note', 'policy', 'store', 'quarantine', 'discard']);
+const toldEarly: ReadonlySet<string> = new Set([
+  'fail',
+  'template',
+  'note',
+  'policy',
+  'store',
+  'quarantine',
+  'discard',
+]);
 
 /**
  * Reports each event once, when it happens. WHY not from the server's list of failed adapters: that list is made when the server has

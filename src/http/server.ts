@@ -114,8 +114,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     }
     const { chatTemplate } = options;
     const settings = options.jobs && { ...options.jobs, memory: memory.job };
-    const jobs =
-      base && generation && (await openJobs({ settings, base, chatTemplate, generation, tracing }));
+    const jobs = base && generation && (await openJobs({ settings, base, chatTemplate, generation, tracing }));
     if (jobs) opened.push(() => jobs[Symbol.asyncDispose]());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadSafetensors, toFloat32 } from '../../tensor/index.ts';
 import { bundleRankProgram, type BundledProgram } from './testing/bundled-program.ts';
+import { cutSignal } from './testing/rank-fault.ts';
 import { adapterOf, launchTraining, type LaunchedTraining } from './testing/launched-training.ts';
 
 /** Rows of very different lengths, so that a mean of means would differ from the mean of all. */
@@ -71,7 +72,7 @@ describe('three processes that train together', () => {
     expect(counts[0]).toEqual(counts[1]);
   });
 
-  it('name one that is killed, and one that stands still; none stays, and they go on to the same bytes', async () => {
+  it('name one that is killed, one that stands still, and one that is cut off; none stays, and they go on to the same bytes', async () => {
     const common = { program: program.path, ranks: 3 };
     // Before the fourth step.
     const killed = await launchTraining({
@@ -101,6 +102,17 @@ describe('three processes that train together', () => {
     ]);
     for (const rank of [0, 1]) expect(stopped.errors.get(rank)).toContain('Rank 2 was lost: nothing was heard of it');
     expect(stopped.left).toEqual([]);
+
+    const cut = await launchTraining({
+      ...common,
+      words: words('part', 1, '--resume'),
+      fault: { rank: 1, fault: { at: 2, signal: cutSignal } },
+    });
+    // It lives on, and hears nobody.
+    expect(cut.endings).toEqual([0, 1, 2].map((rank) => ({ rank, code: 1, signal: null })));
+    for (const rank of [0, 2]) expect(cut.errors.get(rank)).toContain('Rank 1 was lost: nothing was heard of it');
+    expect(cut.errors.get(1)).toContain('Rank 0 was lost: nothing was heard of it');
+    expect(cut.left).toEqual([]);
 
     const resumed = await launchTraining({ ...common, words: words('part', 1, '--resume') });
     expect(resumed.endings.map(({ code }) => code)).toEqual([0, 0, 0]);

@@ -58,7 +58,9 @@ describe('a finished adapter', () => {
     unsigned = 'support';
     const serving = serve({ adapter: 'support', rollout: null });
     await expect(serving).rejects.toMatchObject({ code: 'JOB_ADAPTER_UNVOUCHED' });
-    await expect(serving).rejects.toThrow(/lies in \/adapter\. It is not served: Nobody has signed.*--job-signing-key.*for support/);
+    await expect(serving).rejects.toThrow(
+      /lies in \/adapter\. It is not served: Nobody has signed.*--job-signing-key.*for support/,
+    );
     expect(names()).toEqual({});
   });
 

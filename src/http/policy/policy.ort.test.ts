@@ -46,7 +46,10 @@ async function open(signingKey: string | undefined): Promise<void> {
   });
 }
 
-async function call(path: string, body?: object | FormData): Promise<{ status: number; json: Record<string, unknown> }> {
+async function call(
+  path: string,
+  body?: object | FormData,
+): Promise<{ status: number; json: Record<string, unknown> }> {
   const isForm = body instanceof FormData;
   const answer = await fetch(`${server?.url}${path}`, {
     method: body === undefined ? 'GET' : 'POST',

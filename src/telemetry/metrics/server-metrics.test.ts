@@ -58,6 +58,7 @@ const sources: MetricSources = {
   ],
   memory: () => ({ used: 200, limit: 1000, versions: 2 }),
   fleet: () => ({ ageSeconds: 3, sync: 'synced', commit: 'c0ffee', kinds: { different: 1 } }),
+  policy: () => ({ isRefused: true }),
   spans: () => ({ made: 9, sent: 5, failed: 1 }),
   jobs: () => ({ states: { queued: 0, running: 2 }, places: 3, trainingSeconds: 7.5 }),
 };

@@ -1,11 +1,13 @@
-// `espalier train` as one of several ranks, which a test can let end or stop itself at a given sum over all ranks. WHY without the other
+// `espalier train` as one of several ranks, which a test can let end, stop itself or lose its network at a given sum over all ranks. WHY without the other
 // commands: to load them takes longer than the training.
 import { ProcessGroup } from '../../../collectives/index.ts';
 import { trainCommand } from '../../commands/train.ts';
 import { listenForInterrupt } from '../../interrupt.ts';
 import { runProgram } from '../../program.ts';
-import { faultOf } from './rank-fault.ts';
+import { prepareCut } from './cut-network.ts';
+import { cutSignal, faultOf } from './rank-fault.ts';
 
+process.on(cutSignal, prepareCut());
 const fault = faultOf(process.env);
 if (fault !== undefined) {
   // WHY Reflect: a method that is taken off its class is called with another `this` below.
