@@ -40,5 +40,14 @@ describe('the span of a job', () => {
     spans.heard(told('running', 1100, 'ftjob-2'));
     spans.heard(told('queued', 1200));
     expect(spans.heard(told('cancelled', 1300, 'ftjob-2'))?.children?.map(({ name }) => name)).toEqual(['job.running']);
+    expect(spans.heard(told('cancelled', 1400))?.children?.map(({ name }) => name)).toEqual(['job.queued']);
+  });
+
+  it('remembers the states of so many unfinished jobs, those that were told of last', () => {
+    const spans = new JobSpans();
+    for (let job = 0; job < 1100; job++) spans.heard(told('running', 1100, `ftjob-${job}`));
+    const known = (job: number): number | undefined =>
+      spans.heard(told('cancelled', 1200, `ftjob-${job}`))?.children?.length;
+    expect([known(0), known(75), known(76), known(1099)]).toEqual([0, 0, 1, 1]);
   });
 });
