@@ -29,8 +29,15 @@ describe('the variables of OpenTelemetry', () => {
   it.each([
     [{ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'OTEL_EXPORTER_OTLP_PROTOCOL'],
     [{ OTEL_TRACES_EXPORTER: 'zipkin' }, 'OTEL_TRACES_EXPORTER'],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+    [{ ...endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '/v1/traces' }, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'],
   ])('refuse %j by name', (environment, name) => {
     expect(() => readTraceSettings(environment)).toThrow(name);
+  });
+
+  it('refuse an endpoint without its password', () => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: 'user:secret@collector:4318' };
+    expect(() => readTraceSettings(environment)).toThrow(/OTEL_EXPORTER_OTLP_ENDPOINT(?!.*secret)/);
   });
 });
 
