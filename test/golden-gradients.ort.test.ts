@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
+import { openGraph } from '../src/execution/index.ts';
 import { encodeModel, runPasses, type Model, type Pass } from '../src/ir/index.ts';
 import { injectLora, type Adapter } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapter-files/index.ts';
@@ -35,7 +36,8 @@ describe.each(goldenCases)('golden case %s', (name) => {
   it.each(stages)("has PEFT's gradient of every A and B, %s", async (_, run) => {
     const { model, parameters } = trainingModel(base, adapter);
     expect(runPasses(model, run).modified).toBe(run.length > 0);
-    using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+    using graph = await openGraph(model, { environment, baseDir: base.dir });
+    const { session } = graph;
     const batch = batchOf(expected);
     const outputs = ['loss_sum', ...parameters.map(gradientName)];
     let feeds = adapterFeeds(adapter);

@@ -30,38 +30,45 @@ async function open(name: string, options: Partial<EngineOptions> = {}): Promise
 const request = { maxTokens: 16, stopTokenIds: [] };
 const kinds = ['base', 'adapter', 'trained'] as const;
 
-describe.each(['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'])('an engine on the golden case %s', (name) => {
-  it.each([2, 128])(
-    'gives the greedy tokens of the reference, each alone, with prefill by %i',
-    async (prefillChunk) => {
-      const [{ prompt, greedy }, engine] = await open(name, { prefillChunk });
+const floats = ['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
+/** One for each form in which a base of another tool is held. The logits of all are compared in `models`. */
+const quantized = ['awq', 'gptq-order', 'int8', 'fp8', 'nf4-nested', 'mxfp4', 'gguf-q8_0', 'gguf-q4_k'];
+
+describe.each([...floats, ...quantized.map((name) => `quantized/${name}`)])(
+  'an engine on the golden case %s',
+  (name) => {
+    it.each([2, 128])(
+      'gives the greedy tokens of the reference, each alone, with prefill by %i',
+      async (prefillChunk) => {
+        const [{ prompt, greedy }, engine] = await open(name, { prefillChunk });
+        await using _ = engine;
+        for (const kind of kinds) {
+          const adapters = kind === 'base' ? [] : [{ name: kind }];
+          expect(await collectIds(engine.generate({ ...request, tokens: prompt, adapters }))).toEqual(greedy[kind]);
+        }
+      },
+    );
+
+    it('gives them in one mixed batch too', async () => {
+      const [{ prompt, greedy }, engine] = await open(name);
       await using _ = engine;
-      for (const kind of kinds) {
+      const order = [...kinds, ...kinds, 'trained', 'base'] as const;
+      const streams = order.map((kind) => {
         const adapters = kind === 'base' ? [] : [{ name: kind }];
-        expect(await collectIds(engine.generate({ ...request, tokens: prompt, adapters }))).toEqual(greedy[kind]);
-      }
-    },
-  );
-
-  it('gives them in one mixed batch too', async () => {
-    const [{ prompt, greedy }, engine] = await open(name);
-    await using _ = engine;
-    const order = [...kinds, ...kinds, 'trained', 'base'] as const;
-    const streams = order.map((kind) => {
-      const adapters = kind === 'base' ? [] : [{ name: kind }];
-      return engine.generate({ ...request, tokens: prompt, adapters });
+        return engine.generate({ ...request, tokens: prompt, adapters });
+      });
+      expect(await Promise.all(streams.map(collectIds))).toEqual(order.map((kind) => greedy[kind]));
+      expect(Math.max(...Object.keys(engine.stats().batchSizes).map(Number))).toBe(8);
     });
-    expect(await Promise.all(streams.map(collectIds))).toEqual(order.map((kind) => greedy[kind]));
-    expect(Math.max(...Object.keys(engine.stats().batchSizes).map(Number))).toBe(8);
-  });
 
-  it('gives those of the base without any room for adapters', async () => {
-    const [{ prompt, greedy, adapter }, engine] = await open(name, { adapterTargets: false });
-    await using _ = engine;
-    expect(await collectIds(engine.generate({ ...request, tokens: prompt }))).toEqual(greedy.base);
-    await expect(engine.adapters.load('adapter', adapter)).rejects.toMatchObject({ code: 'ADAPTERS_OFF' });
-  });
-});
+    it('gives those of the base without any room for adapters', async () => {
+      const [{ prompt, greedy, adapter }, engine] = await open(name, { adapterTargets: false });
+      await using _ = engine;
+      expect(await collectIds(engine.generate({ ...request, tokens: prompt }))).toEqual(greedy.base);
+      await expect(engine.adapters.load('adapter', adapter)).rejects.toMatchObject({ code: 'ADAPTERS_OFF' });
+    });
+  },
+);
 
 describe('an engine', () => {
   it('takes an adapter at scale 0 for the base, and the same adapter twice at half for once', async () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { encodeModel } from '../ir/index.ts';
+import { openGraph } from '../execution/index.ts';
 import { liveHandles } from '../native/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
@@ -24,13 +24,12 @@ describe.each(goldenCases)('golden case %s', (name) => {
   });
 
   it('has the reference logits at every position, through the scoring graph', async () => {
-    const model = encodeModel(buildScoringGraph(base));
-    using session = await environment.createSession(model, { externalDataFolder: base.dir });
+    using graph = await openGraph(buildScoringGraph(base), { environment, baseDir: base.dir });
     const { vocabulary } = golden;
     const [batch = 0, seq = 0] = golden.inputIds.shape;
     const every = Array.from({ length: batch * seq }, (_, i) => i);
     const rows = tensorOf('int64', [every.length], every);
-    const { logits } = await runOnce(session, { input_ids: golden.inputIds, rows });
+    const { logits } = await runOnce(graph.session, { input_ids: golden.inputIds, rows });
     const values = logits ? toFloat32(logits) : new Float32Array();
     golden.rows.forEach((row, r) =>
       row.forEach((_, position) => {

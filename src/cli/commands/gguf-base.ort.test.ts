@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBaseModel } from '../../models/index.ts';
 import { readDequantized } from '../../quantize/dequantize-base.ts';
 import { WeightReader } from '../../quantize/weight-reader.ts';
-import { loadSafetensors, writeSafetensors, type TensorData } from '../../tensor/index.ts';
+import { loadSafetensors, typedArray, writeSafetensors, type TensorData } from '../../tensor/index.ts';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
 
 const gguf = join(goldenFolder('gguf'), 'llama-q8_0.gguf');
@@ -83,4 +83,18 @@ it('an adapter learns on a GGUF file what it learns on its floats, under the sam
   // The file alone is enough to serve the adapter again.
   const words = ['inspect', gguf, '--json'];
   expect(await espalier(words)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('llama') });
+});
+
+it('a text goes on as in transformers, with the vocabulary of the file', async () => {
+  const golden = goldenFolder('quantized/gguf-q8_0');
+  const { tensors } = await loadSafetensors(join(golden, 'expected.safetensors'));
+  const greedy = tensors.get('greedy_base');
+  const ids = greedy === undefined ? [] : Array.from(typedArray(greedy), Number);
+  // Tokens from 16 on are letters in the order of Unicode; those before are bytes and marks.
+  const end = ids.findIndex((id) => id < 16);
+  const text = (from: number, to: number): string =>
+    String.fromCodePoint(...ids.slice(from, to).map((id) => 0x41 + id - 16));
+  const words = ['generate', '--base', join(golden, 'model'), '--prompt', text(0, 5), '--max-tokens', String(end - 5)];
+  expect(end).toBeGreaterThan(7);
+  expect(await espalier(words)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(text(5, end)) });
 });
