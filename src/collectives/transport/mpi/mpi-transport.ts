@@ -4,6 +4,7 @@ import type { Floats, TransportOp } from '../../floats.ts';
 import { Members } from '../members/members.ts';
 import type { WatchLimits } from '../members/watch.ts';
 import type { RingPlace } from '../ring/plan.ts';
+import { createKernels } from '../ring/ring-kernels.ts';
 import { RingOperations } from '../ring/ring-operations.ts';
 import { RingRun, type RingOperation } from '../ring/ring.ts';
 import type { Transport } from '../transport.ts';
@@ -36,6 +37,7 @@ export class MpiTransport implements Transport {
   readonly name = 'mpi';
   readonly rank: number;
   readonly worldSize: number;
+  readonly #kernels = createKernels();
   readonly #messages: MessagePassing;
   readonly #clock: Clock;
   readonly #members: Members;
@@ -104,7 +106,7 @@ export class MpiTransport implements Transport {
     this.#members.begins();
     try {
       let isDone = false;
-      const run = new RingRun({ ...this.#ends }, operation, () => (isDone = true));
+      const run = new RingRun({ ...this.#ends, kernels: this.#kernels }, operation, () => (isDone = true));
       this.#guarded(() => run.start());
       let moved = this.#clock.now();
       for (;;) {

@@ -23,24 +23,20 @@ export interface Frame extends Signature {
   readonly index: number;
   /** Bytes of the payload. */
   readonly length: number;
-  /** CRC-32 of the payload, where it is checked. */
+  /** That of `RingKernels`, of the payload, where it is checked. */
   readonly checksum: number;
 }
 
-/** "ERF1" */
-const magic = 0x31465245;
+/** "ERF2" */
+const magic = 0x32465245;
 export const headerBytes = 36;
 
 /**
- * The bytes before a payload: magic u32, sequence u32, operation u8, type u8, 2 zeros, total f64, index u32, length u32, CRC-32 of the
+ * The bytes before a payload: magic u32, sequence u32, operation u8, type u8, 2 zeros, total f64, index u32, length u32, checksum of the
  * payload u32, CRC-32 of the 32 bytes so far u32; all little-endian.
  * @param checksum  of the payload; 0 where the transport answers for its bytes itself
  */
-export function encodeHeader(
-  frame: Omit<Frame, 'length' | 'checksum'>,
-  payload: Uint8Array,
-  checksum = crc32(payload),
-): Buffer {
+export function encodeHeader(frame: Omit<Frame, 'length' | 'checksum'>, payload: Uint8Array, checksum: number): Buffer {
   const header = Buffer.alloc(headerBytes);
   header.writeUInt32LE(magic, 0);
   header.writeUInt32LE(frame.sequence >>> 0, 4);

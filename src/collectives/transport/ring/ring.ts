@@ -1,7 +1,8 @@
 import { EspalierError } from '../../../core/index.ts';
-import { bytesOf, reduceInto, type Floats, type TransportOp } from '../../floats.ts';
+import { bytesOf, type Floats, type TransportOp } from '../../floats.ts';
 import { describeOperation, isSameOperation, type Frame, type Signature } from './frame.ts';
 import type { Arrival, RingPlan } from './plan.ts';
+import type { RingKernels } from './ring-kernels.ts';
 
 /** One operation of the ring. */
 export interface RingOperation {
@@ -42,6 +43,7 @@ export interface RingEnds {
   readonly before: number;
   readonly reader: RingReader;
   readonly writer: RingWriter;
+  readonly kernels: Pick<RingKernels, 'reduce'>;
 }
 
 /** Runs one operation: sends what the plan begins with, and takes, joins and passes on what comes. */
@@ -103,13 +105,7 @@ export class RingRun {
     const { buffer, reduce } = this.#operation;
     if (how === 'copy' || reduce === undefined) return buffer.set(payload, start);
     const { values, op } = reduce;
-    const size = values.BYTES_PER_ELEMENT;
-    const count = payload.byteLength / size;
-    const from =
-      values instanceof Float64Array
-        ? new Float64Array(payload.buffer, payload.byteOffset, count)
-        : new Float32Array(payload.buffer, payload.byteOffset, count);
-    reduceInto(values, from, { op, start: start / size });
+    this.#ends.kernels.reduce(values, payload, { op, start: start / values.BYTES_PER_ELEMENT });
   }
 }
 

@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { decodeHeader, headerBytes, type Frame } from '../ring/frame.ts';
 import { segmentBytes } from '../ring/plan.ts';
+import type { RingKernels } from '../ring/ring-kernels.ts';
 import type { FrameTaker, RingReader } from '../ring/ring.ts';
 
 /** Bytes that are read before it is known where they belong. */
@@ -12,7 +12,8 @@ const spillBytes = 1 << 16;
  */
 export class FrameReader implements RingReader {
   readonly #header = Buffer.alloc(headerBytes);
-  readonly #staging = new Uint8Array(segmentBytes);
+  readonly #kernels: Pick<RingKernels, 'staging' | 'checksum'>;
+  readonly #staging: Uint8Array;
   readonly #spill = new Uint8Array(spillBytes);
   readonly #onWrong: (error: Error | string) => void;
   #headerFilled = 0;
@@ -24,8 +25,13 @@ export class FrameReader implements RingReader {
   #held: Uint8Array | undefined;
   #isWrong = false;
 
-  /** @param onWrong  called once with what is wrong; nothing is taken after that */
-  constructor(onWrong: (error: Error | string) => void) {
+  /**
+   * @param kernels  whose room this reader has for itself
+   * @param onWrong  called once with what is wrong; nothing is taken after that
+   */
+  constructor(kernels: Pick<RingKernels, 'staging' | 'checksum'>, onWrong: (error: Error | string) => void) {
+    this.#kernels = kernels;
+    this.#staging = kernels.staging;
     this.#onWrong = onWrong;
   }
 
@@ -106,7 +112,8 @@ export class FrameReader implements RingReader {
     if (frame === undefined || this.#filled < frame.length) return;
     this.#frame = undefined;
     const payload = this.#staging.subarray(0, frame.length);
-    if (crc32(payload) !== frame.checksum) this.#refuse(`the checksum of frame ${frame.index} is wrong`);
+    if (this.#kernels.checksum(payload) !== frame.checksum)
+      this.#refuse(`the checksum of frame ${frame.index} is wrong`);
     else this.#taker?.ends(payload);
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { encodeHeader, type Signature } from '../ring/frame.ts';
+import type { RingKernels } from '../ring/ring-kernels.ts';
 import type { RingWriter } from '../ring/ring.ts';
 
 /** Bytes that wait in a socket at most, besides one frame. More would only be checksummed too early. */
@@ -8,6 +9,7 @@ const mostWaiting = 1 << 20;
 /** Sends frames as fast as the socket takes them, without a copy of their payloads. */
 export class FrameWriter implements RingWriter {
   readonly #socket: Socket;
+  readonly #kernels: Pick<RingKernels, 'checksum'>;
   readonly #onFlushed: () => void;
   #signature: Signature | undefined;
   #queue: Uint8Array[] = [];
@@ -16,8 +18,9 @@ export class FrameWriter implements RingWriter {
   #unflushed = 0;
 
   /** @param onFlushed  called when nothing waits any more */
-  constructor(socket: Socket, onFlushed: () => void) {
+  constructor(socket: Socket, kernels: Pick<RingKernels, 'checksum'>, onFlushed: () => void) {
     this.#socket = socket;
+    this.#kernels = kernels;
     this.#onFlushed = onFlushed;
   }
 
@@ -42,7 +45,7 @@ export class FrameWriter implements RingWriter {
     while (signature !== undefined && this.#next < this.#queue.length && this.#socket.writableLength < mostWaiting) {
       const payload = this.#queue[this.#next++];
       if (payload === undefined) return;
-      const header = encodeHeader({ ...signature, index: this.#index++ }, payload);
+      const header = encodeHeader({ ...signature, index: this.#index++ }, payload, this.#kernels.checksum(payload));
       this.#unflushed++;
       this.#socket.cork();
       this.#socket.write(header);

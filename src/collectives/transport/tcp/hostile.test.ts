@@ -4,6 +4,7 @@ import { fakeRank, messagesTo, testKey, type FakeRank } from '../../testing/fake
 import { groupHere, onAll } from '../../testing/group-here.ts';
 import { freePort } from './free-port.ts';
 import { decodeHeader, encodeHeader, headerBytes } from '../ring/frame.ts';
+import { createKernels } from '../ring/ring-kernels.ts';
 import { introduce } from './handshake.ts';
 import { openTcp } from './open-tcp.ts';
 
@@ -16,11 +17,12 @@ async function fake(...options: Parameters<typeof fakeRank>): Promise<FakeRank> 
   return made;
 }
 
+const kernels = createKernels();
 const signature = { sequence: 0, operation: 'allReduce sum', type: 'float32', total: 16, index: 0 } as const;
 /** The frame that rank 0 expects first of an allReduce of four numbers. */
 function goodFrame(): Buffer {
   const payload = Buffer.alloc(8, 1);
-  return Buffer.concat([encodeHeader(signature, payload), payload]);
+  return Buffer.concat([encodeHeader(signature, payload, kernels.checksum(payload)), payload]);
 }
 
 function changed(at: number, change: (byte: number) => number = (byte) => byte ^ 0x40): Buffer {
@@ -36,12 +38,12 @@ describe('frames that are wrong', () => {
     ['that are none', Buffer.alloc(64, 0x41), 'it does not begin as a frame does'],
     [
       'that say they are longer than they may be',
-      encodeHeader(signature, Buffer.alloc(1 << 20)),
+      encodeHeader(signature, Buffer.alloc(1 << 20), 0),
       'frame 0 of 1048576 bytes in the place of frame 0 of 8',
     ],
     [
       'of another place',
-      Buffer.concat([encodeHeader({ ...signature, index: 3 }, Buffer.alloc(8))]),
+      Buffer.concat([encodeHeader({ ...signature, index: 3 }, Buffer.alloc(8), 0)]),
       'frame 3 of 8 bytes',
     ],
   ])('%s are refused, and nothing of them is used', async (_, bytes, problem) => {
@@ -59,7 +61,10 @@ describe('frames that are wrong', () => {
     Buffer.concat(
       [Float32Array.of(10, 20), Float32Array.of(30, 40)].map((values, index) => {
         const payload = Buffer.from(values.buffer);
-        return Buffer.concat([encodeHeader({ ...signature, sequence, index }, payload), payload]);
+        return Buffer.concat([
+          encodeHeader({ ...signature, sequence, index }, payload, kernels.checksum(payload)),
+          payload,
+        ]);
       }),
     );
 
@@ -96,8 +101,8 @@ describe('frames that are wrong', () => {
         fc.nat(headerBytes - 1),
         fc.integer({ min: 1, max: 255 }),
         (payload, at, flip) => {
-          const header = encodeHeader(signature, payload);
-          expect(decodeHeader(header)).toMatchObject({ ...signature, length: payload.length });
+          const header = encodeHeader(signature, payload, 7);
+          expect(decodeHeader(header)).toMatchObject({ ...signature, length: payload.length, checksum: 7 });
           header[at] = (header[at] ?? 0) ^ flip;
           expect(typeof decodeHeader(header)).toBe('string');
         },

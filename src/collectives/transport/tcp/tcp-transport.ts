@@ -7,6 +7,7 @@ import type { Link } from './link.ts';
 import type { Listener } from './listener.ts';
 import type { Members } from '../members/members.ts';
 import type { RingPlace } from '../ring/plan.ts';
+import { createKernels } from '../ring/ring-kernels.ts';
 import { RingOperations } from '../ring/ring-operations.ts';
 import { RingRun, type RingEnds, type RingOperation } from '../ring/ring.ts';
 
@@ -36,9 +37,10 @@ export class TcpTransport implements Transport {
     this.#parts = parts;
     this.#operations = new RingOperations(parts, (operation) => this.#do(operation));
     const [behind, ahead] = [(rank + 1) % worldSize, (rank - 1 + worldSize) % worldSize];
-    const reader = new FrameReader((error) => this.#refuse(ahead, error));
-    const writer = new FrameWriter(next.socket, () => this.#run?.flushed());
-    this.#ends = { rank, before: ahead, reader, writer };
+    const kernels = createKernels();
+    const reader = new FrameReader(kernels, (error) => this.#refuse(ahead, error));
+    const writer = new FrameWriter(next.socket, kernels, () => this.#run?.flushed());
+    this.#ends = { rank, before: ahead, reader, writer, kernels };
     before.use(reader, (error) => members.suspect(ahead, error?.message ?? 'closed'));
     next.use(
       silent(() => this.#refuse(behind, 'it sent something on a link on which it only listens')),
