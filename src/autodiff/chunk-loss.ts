@@ -8,12 +8,19 @@ export interface ChunkLossOptions {
   readonly rows: number;
   /** Whether the loss will be differentiated. */
   readonly gradients: boolean;
+  /** How much the floats of a part of a quantized last product may take, in bytes. Default: 8 MiB. */
+  readonly headBytes?: number | undefined;
 }
+
+/** WHY no more: a piece as large as what a layer computes finds room where one of a layer was. */
+const defaultHeadBytes = 8 * 2 ** 20;
 
 /**
  * Lets a graph compute the scores of its last product, their cross entropy and the gradient of its input for some targets at a time, so
  * that the scores of all targets, which are as many numbers as targets times classes, are never in memory together. The gradient is
  * computed in the forward pass, while the scores are there: only [targets, hidden] is kept of it.
+ *
+ * The floats of a last product in 4 or 8 bits are made for some classes at a time too (`splitProducts`).
  *
  * The targets are divided into as few chunks of equal size as `rows` allows. What the last chunk lacks are rows of zeros, whose losses
  * are left out.
@@ -22,7 +29,7 @@ export interface ChunkLossOptions {
  *
  * @returns whether the graph was changed
  */
-export function chunkLoss(model: Model, { rows, gradients }: ChunkLossOptions): boolean {
+export function chunkLoss(model: Model, { rows, gradients, headBytes = defaultHeadBytes }: ChunkLossOptions): boolean {
   const { graph } = model;
   const losses = graph.nodes.filter(({ opType, domain }) => opType === 'SoftmaxCrossEntropyLoss' && domain === '');
   const [loss] = losses;
@@ -32,7 +39,7 @@ export function chunkLoss(model: Model, { rows, gradients }: ChunkLossOptions): 
   const head = findFrozenHead(model, scores);
   const [before] = loss.outputs;
   if (head === undefined || before === undefined || scores.uses.size > 1) return false;
-  const body = lossBody(model, head, { gradients, dim: lossChunkDims(rows).chunk });
+  const body = lossBody(model, head, { gradients, dim: lossChunkDims(rows).chunk, headBytes });
   const tape = new Tape(model, { scope: 'loss_chunks', insertBefore: loss });
   const each = inChunks(tape, { rows, hidden: head.hidden, labels }, body);
   const isSum = loss.stringAttribute('reduction', 'mean') === 'sum';

@@ -15,20 +15,24 @@ import type { FrozenHead } from './frozen-head.ts';
 import { dequantizeAgain } from './passes/dequantize-again.ts';
 import { gradientPasses } from './passes/index.ts';
 import { transposeBytes } from './passes/transpose-bytes.ts';
+import { splitProducts, takeTermsInTurn } from './split-head.ts';
+
+export interface LossBodyOptions {
+  readonly gradients: boolean;
+  /** The name of the number of rows. */
+  readonly dim: string;
+  /** How much the floats of a part of a quantized last product may take. */
+  readonly headBytes: number;
+}
 
 /**
  * The body of a Scan over chunks: the last product, the loss of each row, and with gradients that of the product's input.
- * `dim` is the name of the number of rows.
  *
  * Inputs: f32 [rows, hidden], i64 [rows]. Outputs: f32 [rows], and with gradients f32 [rows, hidden].
  *
  * It is built as a model of its own, which is differentiated as any other, and then moved.
  */
-export function lossBody(
-  model: Model,
-  head: FrozenHead,
-  { gradients, dim }: { readonly gradients: boolean; readonly dim: string },
-): Graph {
+export function lossBody(model: Model, head: FrozenHead, { gradients, dim, headBytes }: LossBodyOptions): Graph {
   const own = createModel();
   for (const [domain, version] of model.opsets) own.opsets.set(domain, version);
   const copies = new Map<Value, Value>();
@@ -45,8 +49,13 @@ export function lossBody(
   }
   for (const node of head.nodes) copyNode(graph, node, copies, { keepShapes: false });
   inferShapes(own);
-  const scores = copies.get(head.scores);
-  if (scores === undefined) throw new TypeError('the head computes its scores');
+  const computed = copies.get(head.scores);
+  if (computed === undefined) throw new TypeError('the head computes its scores');
+  graph.addOutput(computed);
+  splitProducts(own, { bytes: headBytes });
+  const [scores] = graph.outputs;
+  if (scores === undefined) throw new TypeError('the scores are an output');
+  graph.removeOutput(scores);
   const tape = new Tape(own, { scope: 'loss' });
   // WHY two outputs: the backward pass reads the second, the log-probabilities.
   const [losses] = tape.ops('SoftmaxCrossEntropyLoss', [scores, labels], {
@@ -62,7 +71,9 @@ export function lossBody(
     outputs.push(gradient);
   }
   for (const output of outputs) graph.addOutput(output);
-  runPasses(own, [dequantizeAgain, transposeBytes, ...gradientPasses, removeDeadCode]);
+  runPasses(own, [dequantizeAgain, transposeBytes, ...gradientPasses]);
+  takeTermsInTurn(own);
+  runPasses(own, [removeDeadCode]);
   return moved(own, model, { origins, rows: [hidden, labels] });
 }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { loadNative } from './load-native.js';
 
 // WHY module state: a binding to libc lasts as long as the process. It is created at its first use.
@@ -22,4 +24,36 @@ function trimOf(): () => Promise<void> {
   } catch {
     return () => Promise.resolve();
   }
+}
+
+let isReturning = false;
+
+/** Of blocks from this size on. Smaller ones do not add up to much, and are asked for often. */
+const largeBlockBytes = 4 * 2 ** 20;
+/** M_MMAP_THRESHOLD of glibc's `malloc.h`. */
+const mmapThreshold = -3;
+
+/**
+ * Lets the C library give each large block back to the system when it is freed, from now on and in the whole process. By default glibc
+ * keeps blocks of up to 32 MiB, for each thread by itself, once one of that size was freed: that saves the system the clearing of pages,
+ * and holds up to a hundred megabytes between the runs of a model. Other C libraries have no such setting, and nothing happens there.
+ */
+export function returnLargeBlocks(): void {
+  if (isReturning || process.platform !== 'linux') return;
+  isReturning = true;
+  try {
+    loadNative('libc.so.6').func('mallopt', 'int', ['int', 'int'])(mmapThreshold, largeBlockBytes);
+  } catch {
+    // Another C library than glibc.
+  }
+}
+
+/**
+ * Lets JavaScript give up what it no longer needs, at once; it holds the event loop for some tens of milliseconds. Without it, the
+ * buffers from which a graph was built stay until V8 needs their room, which beside hours in native code may be never.
+ */
+export function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect === 'function') collect();
 }

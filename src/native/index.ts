@@ -1,4 +1,4 @@
-export { returnFreedMemory } from './freed-memory.ts';
+export { collectGarbage, returnFreedMemory, returnLargeBlocks } from './freed-memory.ts';
 export { type FolderEvent, type FolderWatcher, openFolderWatcher } from './inotify.ts';
 export { hasLargeStacks, loadNative } from './load-native.js';
 export { handle, liveHandles, NativeHandle, pointer } from './native-handle.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
 import { chunkedLossKey } from '../../autodiff/index.ts';
-import { decodeModel } from '../../ir/index.ts';
+import { decodeModel, type Value } from '../../ir/index.ts';
 import { createRandomBase, openBaseModel } from '../../models/index.ts';
 import { goldenDir, tinyConfig } from '../../models/testing/fixtures.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
@@ -44,23 +44,34 @@ interface PassOptions {
   readonly recompute?: boolean;
   readonly targetModules?: string;
   readonly gradients?: boolean;
+  readonly headBytes?: number;
 }
 
 interface PassResult {
   readonly loss: number;
   readonly gradients: Float32Array;
   readonly isChunked: boolean;
+  /** Products with matrices in blocks within the chunks. */
+  readonly headParts: number;
+  /** Whether the floats of each part are made after the product of the part before it. */
+  readonly areInTurn: boolean;
 }
 
 /** One pass over three rows, which have 22 targets. */
 async function passOf(name: 'floats' | 'int8' | 'blocks' | 'gemma2', options: PassOptions): Promise<PassResult> {
-  const { logitRows, recompute = false, targetModules = 'all-linear', gradients: isTraining = true } = options;
+  const {
+    logitRows,
+    recompute = false,
+    targetModules = 'all-linear',
+    gradients: isTraining = true,
+    headBytes,
+  } = options;
   const base = await openBaseModel(name === 'gemma2' ? goldenDir('families/gemma2', 'model') : join(folder, name));
   const flags = { base: base.dir, data: join(folder, 'rows.jsonl'), output: '-', rank: 4, targetModules };
   const config = resolveConfig({ flags });
   const trainable = await adapterTrainable(base, config);
   const { objective, data } = await openBatches(base, config, { maxLength: 16 });
-  const built = { trainable, objective, maxLength: 16, gradients: isTraining, recompute, logitRows };
+  const built = { trainable, objective, maxLength: 16, gradients: isTraining, recompute, logitRows, headBytes };
   const graph = await createLossGraph(base, built);
   using parameters = new ParameterArena(graph.parameters);
   using gradients = new ParameterArena(graph.parameters);
@@ -72,8 +83,17 @@ async function passOf(name: 'floats' | 'int8' | 'blocks' | 'gemma2', options: Pa
   if (micro === undefined) throw new Error('there are three rows');
   const { lossSum } = await session.run(micro);
   const { nodes } = decodeModel(graph.bytes).graph;
-  const isChunked = nodes.some(({ metadata }) => metadata.has(chunkedLossKey));
-  return { loss: lossSum, gradients: gradients.flat.slice(), isChunked };
+  const [chunks] = nodes.filter(({ metadata }) => metadata.has(chunkedLossKey));
+  const inner = chunks?.subgraphs.flatMap((body) => body.nodes) ?? [];
+  const headParts = inner.filter(({ opType }) => opType === 'MatMulNBits').length;
+  const sums = inner.filter(({ opType, inputs }) => opType === 'Gemm' && inputs[2] !== undefined);
+  const areInTurn = sums.every(({ inputs: [, matrix, sum] }) => sum !== undefined && dependsOn(matrix, sum));
+  const isChunked = chunks !== undefined;
+  return { loss: lossSum, gradients: gradients.flat.slice(), isChunked, headParts, areInTurn };
+}
+
+function dependsOn(value: Value | undefined, other: Value): boolean {
+  return value === other || (value?.producer?.inputs.some((input) => dependsOn(input, other)) ?? false);
 }
 
 /** The length of the difference of two vectors over that of the first. */
@@ -100,6 +120,20 @@ describe('a loss in chunks', () => {
     expect([whole.isChunked, chunked.isChunked]).toEqual([false, true]);
     expect(Math.abs(chunked.loss / whole.loss - 1)).toBeLessThan(1e-6);
     expect(difference(whole.gradients, chunked.gradients)).toBeLessThan(1e-6);
+  });
+
+  it.each([
+    ['in two parts', 2],
+    ['in parts of unequal size', 3],
+    ['row by row', tinyConfig.vocabSize],
+  ])('makes floats of the head %s, and has the loss and the gradients of the whole', async (_, parts) => {
+    const whole = await passOf('blocks', { logitRows: 6 });
+    const headBytes = Math.ceil((4 * tinyConfig.vocabSize * tinyConfig.hiddenSize) / parts);
+    const divided = await passOf('blocks', { logitRows: 6, headBytes });
+    expect([whole.headParts, divided.headParts, divided.areInTurn]).toEqual([1, parts, true]);
+    expect(Math.abs(divided.loss / whole.loss - 1)).toBeLessThan(1e-6);
+    expect(difference(whole.gradients, divided.gradients)).toBeLessThan(1e-6);
+    expect(await passOf('blocks', { logitRows: 6, headBytes, recompute: true })).toEqual(divided);
   });
 
   it('has the same bits when layers are computed again', async () => {

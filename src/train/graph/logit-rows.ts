@@ -1,4 +1,4 @@
-import { chunkLoss } from '../../autodiff/index.ts';
+import { chunkLoss, type ChunkLossOptions } from '../../autodiff/index.ts';
 import type { Model } from '../../ir/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
@@ -7,8 +7,8 @@ import type { TrainConfig } from '../config/train-config.ts';
  * Bytes of logits that may be in memory at once. WHY not fewer: each chunk reads the whole head, and makes floats of a quantized one. The
  * smaller number is for trainings that spend time to save memory.
  */
-const logitBytes = { plain: 32 * 2 ** 20, recompute: 16 * 2 ** 20 } as const;
-const fewestRows = 128;
+const logitBytes = { plain: 32 * 2 ** 20, recompute: 8 * 2 ** 20 } as const;
+const fewestRows = { plain: 128, recompute: 64 } as const;
 /** Smaller vocabularies have logits that are no larger than what a layer computes. */
 const largeVocabulary = 8192;
 
@@ -18,7 +18,8 @@ export function logitRowsOf(
   { recompute = false }: { readonly recompute?: boolean } = {},
 ): number {
   if (vocabSize < largeVocabulary) return 0;
-  return Math.max(fewestRows, Math.floor(logitBytes[recompute ? 'recompute' : 'plain'] / (4 * vocabSize)));
+  const way = recompute ? 'recompute' : 'plain';
+  return Math.max(fewestRows[way], Math.floor(logitBytes[way] / (4 * vocabSize)));
 }
 
 /**
@@ -30,6 +31,6 @@ export function fittingProvider(config: TrainConfig, { provider }: Pick<Environm
 }
 
 /** @param rows  0: the logits of all targets are in memory at once */
-export function takeLossInChunks(model: Model, { rows, gradients }: { rows: number; gradients: boolean }): void {
-  if (rows > 0) chunkLoss(model, { rows, gradients });
+export function takeLossInChunks(model: Model, options: ChunkLossOptions): void {
+  if (options.rows > 0) chunkLoss(model, options);
 }

@@ -27,6 +27,8 @@ export interface LossGraph extends PreparedGraph {
    * kernel. So it is for weights of integers, and for floats unless they are packed.
    */
   readonly isUnpacked: boolean;
+  /** Whether time is spent to save memory. */
+  readonly savesMemory: boolean;
 }
 
 export interface LossGraphOptions {
@@ -41,6 +43,8 @@ export interface LossGraphOptions {
   readonly recompute?: boolean;
   /** The most targets whose logits are in memory at once; 0: all. Default: as `logitRowsOf` chooses. */
   readonly logitRows?: number | undefined;
+  /** How much the floats of a part of a quantized head may take, in bytes. Default: as `chunkLoss` chooses. */
+  readonly headBytes?: number | undefined;
   /** Whether products keep copies of weights of floats in the layouts of their kernels. Default: unless `recompute`. */
   readonly pack?: boolean | undefined;
 }
@@ -61,7 +65,8 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   assertWhole(base, whole, parameters);
   // WHY here too: the loss of an evaluation must equal that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
-  takeLossInChunks(model, { gradients, rows: options.logitRows ?? logitRowsOf(base.config, options) });
+  const rows = options.logitRows ?? logitRowsOf(base.config, options);
+  takeLossInChunks(model, { gradients, rows, headBytes: options.headBytes });
   // WHY: an evaluation rounds as the training does.
   if (!gradients) runPasses(model, [transposeBytes]);
   const trained = parameters.filter(({ name }) => trainable.trains?.(name) ?? true);
@@ -69,7 +74,8 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   await breathe();
   const isUnpacked = isHeldOnce(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
-  return { ...prepared, parameters: parameters.map(specOf), gradientOf, isUnpacked };
+  const savesMemory = options.recompute === true;
+  return { ...prepared, parameters: parameters.map(specOf), gradientOf, isUnpacked, savesMemory };
 }
 
 /** WHY not with `recompute`: the product of a layer that is computed again would keep a copy of its own. */

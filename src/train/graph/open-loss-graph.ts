@@ -4,7 +4,9 @@ import {
   type OpenGraph,
   type PreparedGraph,
 } from '../../execution/index.ts';
+import { collectGarbage, returnLargeBlocks } from '../../native/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
+import type { LossGraph } from './loss-graph.ts';
 
 /**
  * WHY: each product would hold a copy of its weight in the layout of its kernel, and the mapped file would stay in memory for the backward
@@ -20,10 +22,15 @@ export interface OpenLossGraphOptions {
 
 /** Loads a training graph, as fits its weights. */
 export async function openLossGraph(
-  graph: PreparedGraph & { readonly isUnpacked: boolean },
+  graph: PreparedGraph & Pick<LossGraph, 'isUnpacked'> & Partial<Pick<LossGraph, 'savesMemory'>>,
   { environment, session = {} }: OpenLossGraphOptions,
 ): Promise<OpenGraph> {
   const { config, ...given } = session;
+  if (graph.savesMemory === true) {
+    // WHY: a product with a matrix in 4 or 8 bits makes its floats in a block of the C library's, one after the other.
+    returnLargeBlocks();
+    collectGarbage();
+  }
   // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
   const options = { varyingShapes: true, ...given, config: { ...(graph.isUnpacked && unpacked), ...config } };
   return openPreparedGraph(graph, { environment, session: options });

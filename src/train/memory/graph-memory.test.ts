@@ -45,6 +45,17 @@ describe('graphMemory', () => {
     expect(kilobytes(seen.activations)).toBe(512);
   });
 
+  it('counts bytes of a file once that are read in several types', () => {
+    const read = (tape: Tape, x: Value, dtype: 'uint8' | 'int8', offset: number): Value => {
+      const place = { location: 'weights', offset, length: 4096, dtype, shape: [64, 64] } as const;
+      const bytes = tape.model.graph.addInitializer(`${dtype}.bytes`, { kind: 'external', ...place });
+      return tape.op('Add', [x, tape.op('ReduceSum', [tape.op('DequantizeLinear', [bytes, tape.scalar(0.5)])])]);
+    };
+    const bytesOf = (offset: number): number =>
+      memoryOf((tape, x) => read(tape, read(tape, x, 'uint8', 0), 'int8', offset)).weights;
+    expect(bytesOf(4096) - bytesOf(0)).toBe(4096);
+  });
+
   it('counts a weight once for each product that packs it', () => {
     const once = memoryOf((tape, x) => tape.op('MatMul', [x, weight(tape, 'w', [64, 64])]));
     const twice = memoryOf((tape, x) => {

@@ -74,6 +74,7 @@ interface WeightUse {
 
 function weightsOf(constants: ReadonlySet<Value>, { running, tokens, dims, packs: isPacking }: WeightUse): number {
   let sum = 0;
+  const mapped = new Map<string, number>();
   for (const value of constants) {
     const uses = [...value.uses].filter(({ node }) => running.has(node));
     const size = bytesOf(value, dims) ?? 0;
@@ -82,9 +83,18 @@ function weightsOf(constants: ReadonlySet<Value>, { running, tokens, dims, packs
     sum += packs.length * packedBytes(value, size);
     if (others.length === 0) continue;
     const isTable = others.every(({ node, index }) => index === 0 && node.opType === 'Gather');
-    sum += isTable ? Math.min(size, tableBytes(value, { size, tokens })) : size;
+    const held = isTable ? Math.min(size, tableBytes(value, { size, tokens })) : size;
+    const place = placeOf(value);
+    if (place === undefined) sum += held;
+    else mapped.set(place, Math.max(held, mapped.get(place) ?? 0));
   }
-  return sum;
+  return [...mapped.values()].reduce((total, held) => total + held, sum);
+}
+
+/** Where a constant lies in a file. WHY: bytes that a graph reads in several types are mapped once. */
+function placeOf({ constant }: Value): string | undefined {
+  if (constant?.kind !== 'external' || constant.decoding !== undefined) return undefined;
+  return `${constant.offset} ${constant.location}`;
 }
 
 function packedBytes({ shape, dtype }: Value, size: number): number {
