@@ -119,6 +119,18 @@ describe('an adapter is refused', () => {
     );
   });
 
+  it('of single experts, with the reason', async () => {
+    const name = 'base_model.model.model.layers.0.mlp.experts.3.gate_proj.lora_A.weight';
+    await changeTensors((tensors) => tensors.set(name, tensorOf('float32', [4, 32], new Float32Array(128))));
+    const experts = { path: 'model.layers.0.mlp.experts.gate_up_proj', in: 128, out: 256, experts: 4 };
+    await expect(load(dir, [...linears, { ...experts, kind: 'experts' }])).rejects.toMatchObject(
+      refusal(
+        'LORA_BASE_MISMATCH',
+        'adapters of single experts, as PEFT made them before transformers 5, are not read',
+      ),
+    );
+  });
+
   it('when the base has more layers', async () => {
     const longer = [...linears, { path: 'model.layers.2.self_attn.q_proj', in: 32, out: 32 }];
     await expect(load(dir, longer)).rejects.toMatchObject(

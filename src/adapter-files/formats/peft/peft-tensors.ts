@@ -46,6 +46,7 @@ export function checkTensors(
   const misfits = targets.flatMap((target) => misfitsOf(target, tensors));
   const forBase = [
     ...(foreign.length > 0 ? [`the base has no linear module ${listed(foreign)}`] : []),
+    ...singleExperts(foreign, modules),
     ...misfits,
     ...grownCopies(withoutSaved(tensors, saved), modules),
   ];
@@ -132,6 +133,14 @@ function strangeModules(names: Iterable<string>, paths: readonly string[]): stri
   const known = new Set(paths);
   const modules = new Set([...names].flatMap((name) => moduleOfTensor(name) ?? []));
   return [...modules].filter((module) => !known.has(module));
+}
+
+/** Before transformers 5, each expert had linear modules of its own, and adapters had too. */
+function singleExperts(foreign: readonly string[], modules: readonly AdaptableModule[]): string[] {
+  const isOfOne = foreign.some((path) => /\.experts\.\d+\./.test(path));
+  return isOfOne && modules.some(({ kind }) => kind === 'experts')
+    ? ['adapters of single experts, as PEFT made them before transformers 5, are not read']
+    : [];
 }
 
 /** The problems of matrices whose input or output width differs from the module's. */
