@@ -83,7 +83,8 @@ export class Link {
 
   #listen(): void {
     this.socket.setNoDelay(true);
-    this.socket.setKeepAlive(true, 5000);
+    // WHY: where the way between two neighbours is cut and rank 0 hears both, nothing else ends their connection. Ten probes follow, one a second.
+    this.socket.setKeepAlive(true, 1000);
     this.socket.on('error', (error) => (this.#error = error));
     this.socket.on('end', () => this.#end());
     this.socket.on('close', () => this.#end());
