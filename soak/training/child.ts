@@ -13,7 +13,7 @@ let writes = 0;
 using environment = openEnvironment({ threads: 1 });
 await runTraining(resolveConfig({ flags }), {
   environment,
-  onEvent: ({ kind }) => writeSync(1, `${kind}\n`),
+  onEvent: (event) => writeSync(1, `${event.kind === 'warned' ? `warned: ${event.message}` : event.kind}\n`),
   beforeWrite: () => {
     writes += 1;
     if (writes === killAt) process.kill(process.pid, 'SIGKILL');

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../src/core/index.ts';
 import { packageRoot } from '../root.ts';
+import { leaveCheckpoints, trainDamaged } from './damaged-checkpoints.ts';
 import { resultOf, runChild, trainingFlags, trainThrough, type Kills } from './killed-training.ts';
 
 /** A small part of `npm run soak -- training`, always the same. */
@@ -45,6 +47,13 @@ describe('a training that is ended by SIGKILL and resumed', () => {
   it('ends in the bytes of one that was not, when the disk was full as well', async () => {
     const { result } = await trainThrough(training, { orders: [{ killAt: 14 }, { fullFrom: 5 }], killAfterMs: [] });
     expect(result).toBe(expected);
+  }, 120_000);
+
+  it('does not go on from a checkpoint that was damaged, says so by its name, and ends in the same bytes', async () => {
+    const left = { ...training, output: join(folder, 'left') };
+    await leaveCheckpoints(left, { killAt: writes - 2 });
+    const damaged = await trainDamaged(left, createRandom(1, 'damage'));
+    expect(damaged).toEqual({ damage: expect.any(String), isRefused: true, result: expected });
   }, 120_000);
 
   it('would be seen to differ if the optimizer forgot how many steps it has taken', async () => {
