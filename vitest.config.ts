@@ -46,7 +46,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     sequence: { sequencer: NativeFirst },
-    setupFiles: ['test/leave-nothing.ts'],
+    setupFiles: ['test/leave-nothing.ts', 'test/told-answers.ts'],
     projects: [
       { extends: true, test: { name: 'alone', include: alone } },
       // WHY one process for many files: to start one and to import all anew takes longer than most files' tests.

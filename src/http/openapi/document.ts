@@ -118,12 +118,17 @@ function securityOf(access: Access): Json {
   return { security: access === 'public' ? [] : [{ bearer: [] }, { key: [] }, {}] };
 }
 
-function answerOf({ streams = false }: Operation): Json {
+function answerOf({ streams = false, answer, answerType = 'application/json' }: Operation): Json {
   const events = { 'text/event-stream': { schema: { type: 'string' } } };
   return {
     description: streams ? 'The answer, or its events with "stream": true.' : 'The answer.',
-    content: { 'application/json': { schema: { type: 'object' } }, ...(streams && events) },
+    content: { [answerType]: { schema: answer ? answerSchema(answer) : {} }, ...(streams && events) },
   };
+}
+
+/** WHY as an input: an answer may get further fields, and clients that check it must not refuse it then. */
+function answerSchema(answer: z.ZodType): Json {
+  return withoutDialect(z.toJSONSchema(answer, { io: 'input', unrepresentable: 'any' }));
 }
 
 function errorOf(url: string): Json {

@@ -1,5 +1,14 @@
 import { uploadFileSchema } from '../fine-tuning/file-routes.ts';
 import { createJobSchema } from '../fine-tuning/job-body.ts';
+import {
+  checkpointsAnswer,
+  fileAnswer,
+  filesAnswer,
+  jobAnswer,
+  jobEventsAnswer,
+  jobsAnswer,
+} from './answers/fine-tuning.ts';
+import { deletedAnswer } from './answers/text.ts';
 import type { Operation, Operations } from './operation.ts';
 
 const operation = (summary: string): Operation => ({ tag: 'Fine-tuning', summary });
@@ -7,15 +16,17 @@ const operation = (summary: string): Operation => ({ tag: 'Fine-tuning', summary
 /** The routes of fine-tuning jobs and their files, in the form of the OpenAI API. Lists take `limit` and `after`. */
 export const fineTuningOperations: Operations = {
   'POST /v1/files': {
+    answer: fileAnswer,
     ...operation('Takes a file of rows, of which each line is checked.'),
     body: uploadFileSchema,
     bodyType: 'multipart/form-data',
   },
-  'GET /v1/files': operation('The files.'),
-  'GET /v1/files/:id': operation('A file.'),
-  'GET /v1/files/:id/content': operation('The content of a file.'),
-  'DELETE /v1/files/:id': operation('Removes a file.'),
+  'GET /v1/files': { ...operation('The files.'), answer: filesAnswer },
+  'GET /v1/files/:id': { ...operation('A file.'), answer: fileAnswer },
+  'GET /v1/files/:id/content': { ...operation('The content of a file.'), answerType: 'application/octet-stream' },
+  'DELETE /v1/files/:id': { ...operation('Removes a file.'), answer: deletedAnswer('file') },
   'POST /v1/fine_tuning/jobs': {
+    answer: jobAnswer,
     ...operation('Begins a fine-tuning job. Its adapter is served when it is done. Takes Idempotency-Key.'),
     body: createJobSchema,
     example: {
@@ -27,11 +38,23 @@ export const fineTuningOperations: Operations = {
       metadata: { ticket: '17' },
     },
   },
-  'GET /v1/fine_tuning/jobs': operation('The fine-tuning jobs, the newest first.'),
-  'GET /v1/fine_tuning/jobs/:id': operation('A fine-tuning job.'),
-  'GET /v1/fine_tuning/jobs/:id/events': operation('What happened to a fine-tuning job, the newest first.'),
-  'GET /v1/fine_tuning/jobs/:id/checkpoints': operation('The checkpoints of a fine-tuning job that are kept.'),
-  'POST /v1/fine_tuning/jobs/:id/cancel': operation('Ends a fine-tuning job.'),
-  'POST /v1/fine_tuning/jobs/:id/pause': operation('Holds a fine-tuning job. Its place is free for others.'),
-  'POST /v1/fine_tuning/jobs/:id/resume': operation('Goes on with a fine-tuning job that is held.'),
+  'GET /v1/fine_tuning/jobs': { ...operation('The fine-tuning jobs, the newest first.'), answer: jobsAnswer },
+  'GET /v1/fine_tuning/jobs/:id': { ...operation('A fine-tuning job.'), answer: jobAnswer },
+  'GET /v1/fine_tuning/jobs/:id/events': {
+    ...operation('What happened to a fine-tuning job, the newest first.'),
+    answer: jobEventsAnswer,
+  },
+  'GET /v1/fine_tuning/jobs/:id/checkpoints': {
+    ...operation('The checkpoints of a fine-tuning job that are kept.'),
+    answer: checkpointsAnswer,
+  },
+  'POST /v1/fine_tuning/jobs/:id/cancel': { ...operation('Ends a fine-tuning job.'), answer: jobAnswer },
+  'POST /v1/fine_tuning/jobs/:id/pause': {
+    ...operation('Holds a fine-tuning job. Its place is free for others.'),
+    answer: jobAnswer,
+  },
+  'POST /v1/fine_tuning/jobs/:id/resume': {
+    ...operation('Goes on with a fine-tuning job that is held.'),
+    answer: jobAnswer,
+  },
 };

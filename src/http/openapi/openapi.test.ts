@@ -1,10 +1,12 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../app.ts';
 import { fakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
 import { openTenants, Tenant, type TenantsApp } from '../testing/tenants.ts';
 import { openApiDocument } from './document.ts';
+import { checkAnswer } from './testing/check-answer.ts';
 import { operations } from './operations.ts';
 
 interface Document {
@@ -14,6 +16,9 @@ interface Document {
 
 interface DocumentedOperation {
   readonly operationId: string;
+  readonly responses: Readonly<
+    Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
   readonly requestBody?: {
     readonly content: Readonly<Record<string, { readonly schema: object; readonly example?: object }>>;
   };
@@ -58,6 +63,43 @@ describe('the document', () => {
       return example !== undefined && !validate(example);
     });
     expect([bodies.length > 20, wrong]).toEqual([true, []]);
+  });
+
+  it('has a schema of JSON Schema 2020-12 for every answer in JSON, but its own', () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    const answers = all().flatMap(([path, { responses }]) => {
+      const json = responses['2XX']?.content['application/json'];
+      return json === undefined ? [] : [{ path, schema: json.schema }];
+    });
+    for (const { schema } of answers) ajv.compile(schema);
+    const open = answers.filter(({ schema }) => Object.keys(schema).length === 0).map(({ path }) => path);
+    expect([answers.length > 60, open]).toEqual([true, ['/openapi.json']]);
+  });
+
+  it('says of answers what clients may rely on, and leaves room for more', () => {
+    const { schema } = document.paths['/v1/models']?.['get']?.responses['2XX']?.content['application/json'] ?? {};
+    const validate = new Ajv2020({ strict: false }).compile(schema ?? false);
+    const model = { id: 'base', object: 'model', created: 1, owned_by: 'x', root: 'base', parent: null };
+    const list = (...data: object[]): object => ({ object: 'list', data });
+    expect(validate(list({ ...model, max_model_len: 64, colour: 'green' }))).toBe(true);
+    expect(validate(list(model))).toBe(false);
+  });
+
+  // What test/told-answers.ts does with every answer of every test.
+  it.each([
+    ['a field that is missing', { status: 'ready', ending: false, damaged: false }],
+    ['a field of another type', { status: 'ready', ending: 'no', damaged: false, missing_adapters: [] }],
+    ['a field that is not told', { status: 'ready', ending: false, damaged: false, missing_adapters: [], more: 1 }],
+  ])('is compared with real answers: %s is seen', (_, answer) => {
+    expect(() => checkAnswer('GET /health/ready', JSON.stringify(answer))).toThrow(/the document says otherwise/);
+  });
+
+  it('is compared with what every server of every test answers', async () => {
+    const lying = Fastify();
+    lying.get('/health', () => ({ status: 'well' }));
+    const answer = await lying.inject({ url: '/health' });
+    await lying.close();
+    expect([answer.statusCode, answer.body]).toEqual([500, expect.stringContaining('says otherwise of GET /health')]);
   });
 
   it('says by its schemas what a server refuses', () => {

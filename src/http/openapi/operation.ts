@@ -22,6 +22,10 @@ export interface Operation {
   readonly bodyType?: 'multipart/form-data';
   /** A body that the route takes. */
   readonly example?: object;
+  /** What the route answers with, as JSON. Absent: it answers with something else, or has none that is fixed. */
+  readonly answer?: z.ZodType;
+  /** The media type of an answer that is not JSON. */
+  readonly answerType?: string;
   /** Whether the answer may come as server-sent events. */
   readonly streams?: boolean;
   /** The path by which the document knows the route, where it is another spelling of one that has an entry. */
