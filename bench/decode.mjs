@@ -4,12 +4,12 @@
 //
 // Prints one line of JSON. A step is the time between two tokens of a sequence while all sequences run.
 import { parseArgs } from 'node:util';
-import { initAdapter } from '#internal/lora';
 import { openBaseModel } from '#internal/models';
 import { openEnvironment } from '#internal/onnxruntime';
 import { AdapterRegistry } from '#internal/routing';
 import { openEngine } from '#internal/engine';
 import { typedArray } from '#internal/tensor';
+import { randomAdapter } from './random-adapter.mjs';
 import { median } from './statistics.mjs';
 
 const { values } = parseArgs({
@@ -32,7 +32,7 @@ const environment = openEnvironment({ threads: Number(values.threads) });
 const engine = await openEngine({ base, environment, maxSlots: batch, maxLength: tokens + steps + 64 });
 const registry = new AdapterRegistry(engine.arena);
 // WHY twice as many adapters, of which every other one is used: in practice, used adapters lie between unused ones.
-for (let i = 0; i < 2 * adapters; i++) await registry.load(`a${i}`, await randomAdapter(i));
+for (let i = 0; i < 2 * adapters; i++) await registry.load(`a${i}`, await randomAdapter(base, { seed: i, rank }));
 await assertDifferent();
 
 const arrivals = Array.from({ length: batch }, () => []);
@@ -72,28 +72,11 @@ async function generate(row, times) {
   lease?.dispose();
 }
 
-/**
- * An adapter whose B is not zero, so that its product cannot be skipped.
- * @param {number} seed
- */
-async function randomAdapter(seed) {
-  const config = { rank, alpha: 2 * rank, dropout: 0, targetModules: 'all-linear' };
-  const linears = base.modules.filter(({ path }) => path !== 'lm_head');
-  const initial = await initAdapter(linears, config, { seed });
-  const modules = new Map();
-  for (const [path, module] of initial) {
-    const b = typedArray(module.b);
-    for (let i = 0; i < b.length; i++) b[i] = (((((i + 7919 * seed) * 2654435761) >>> 8) % 2001) / 1000 - 1) * 0.01;
-    modules.set(path, { ...module, b: { ...module.b, bytes: new Uint8Array(b.buffer, b.byteOffset, b.byteLength) } });
-  }
-  return { config, modules, digest: String(seed).padStart(64, '0'), baseName: undefined };
-}
-
 /** Throws unless all adapters differ, because a measurement of eight equal adapters would be meaningless. */
 async function assertDifferent() {
   const contents = [];
   for (let i = 0; i < adapters; i++) {
-    const { modules } = await randomAdapter(i);
+    const { modules } = await randomAdapter(base, { seed: i, rank });
     const [first] = modules.values();
     contents.push([first.a, first.b].map((tensor) => typedArray(tensor).slice(0, 64).join()).join());
   }

@@ -53,6 +53,7 @@ export async function startServer(build, words) {
     peakMb: () => status('VmHWM'),
     /** Processor time of all its threads so far, in seconds. */
     cpuSeconds: async () => (await cpuTicks()) / ticksPerSecond,
+    signal: (name) => child.kill(name),
     /** Waits until the process has used less than a twentieth of a processor for two seconds. */
     async whenIdle() {
       for (let before = await cpuTicks(), idle = 0; idle < 4;) {

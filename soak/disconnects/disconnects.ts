@@ -1,6 +1,6 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createRandom } from '../../src/core/index.ts';
+import { createRandom, messageOf } from '../../src/core/index.ts';
 import { liveHandles } from '../../src/native/index.ts';
 import type { GenerationService } from '../../src/service/index.ts';
 import { openScratch, tinyBase } from '../root.ts';
@@ -12,6 +12,8 @@ export interface DisconnectCounts {
   readonly left: number;
   /** Requests that neither ended well nor were left. */
   readonly failed: number;
+  /** How they failed, each way with how often: a status with its error, or what kept a client from an answer. */
+  readonly failures: string;
   /** Requests that the engine still has at the end, sequences that run or wait. */
   readonly slots: number;
   /** Leases of adapters that are held at the end. */
@@ -54,6 +56,11 @@ async function serveAndLeave({
   const url = `http://127.0.0.1:${served.port}/v1/completions`;
   const random = createRandom(seed, 'disconnects');
   const counts = { answered: 0, left: 0, failed: 0 };
+  const failures: Record<string, number> = {};
+  const fail = (how: string): void => {
+    counts.failed++;
+    failures[how] = (failures[how] ?? 0) + 1;
+  };
   const held: Disposable[] = [];
   const one = async (): Promise<void> => {
     const signal = random.uniform() < 0.8 ? AbortSignal.timeout(Math.floor(random.uniform() * 40)) : undefined;
@@ -68,12 +75,12 @@ async function serveAndLeave({
     try {
       const headers = { 'content-type': 'application/json' };
       const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: signal ?? null });
-      await answer.text();
+      const text = await answer.text();
       if (answer.ok) counts.answered++;
-      else counts.failed++;
-    } catch {
+      else fail(`${answer.status} ${text.slice(0, 200)}`);
+    } catch (error) {
       if (signal?.aborted === true) counts.left++;
-      else counts.failed++;
+      else fail(reasonOf(error));
       if (keepsLeases && body.model === 'adapter') held.push(await heldLease(service));
     }
   };
@@ -95,6 +102,9 @@ async function serveAndLeave({
     return {
       requests: counts.answered + counts.left + counts.failed,
       ...counts,
+      failures: Object.entries(failures)
+        .map(([how, count]) => `${count} times ${how}`)
+        .join('; '),
       slots: running + waiting,
       leases: leasesOf(service),
       grownMb,
@@ -102,6 +112,11 @@ async function serveAndLeave({
   } finally {
     for (const lease of held) lease[Symbol.dispose]();
   }
+}
+
+/** WHY the cause: `fetch` itself says only that it failed. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error);
 }
 
 async function heldLease(service: GenerationService): Promise<Disposable> {
