@@ -19,6 +19,7 @@ export { dequantizeAgain, hasIntegerWeights } from './passes/dequantize-again.ts
 export { dropExpands } from './passes/drop-expands.ts';
 export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
 export { gradientPasses } from './passes/index.ts';
+export { roundProducts } from './passes/round-products.ts';
 export { transposeBytes } from './passes/transpose-bytes.ts';
 export { recompute, recomputedKey } from './recompute.ts';
 export { standardRules } from './rules/index.ts';

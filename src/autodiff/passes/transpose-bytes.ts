@@ -1,14 +1,5 @@
-import {
-  definePass,
-  inOrder,
-  int,
-  Tape,
-  zeroAfter,
-  type Graph,
-  type Model,
-  type Node,
-  type Value,
-} from '../../ir/index.ts';
+import { definePass, inOrder, int, Tape, zeroAfter, type Model, type Node } from '../../ir/index.ts';
+import { dequantizedWeight, removeUnused } from './dequantized-weight.ts';
 import { gradientKey } from '../differentiate.ts';
 
 /**
@@ -27,20 +18,11 @@ export const transposeBytes = definePass(
   { ensures: [inOrder] },
 );
 
-/** The parts of W = DequantizeLinear(bytes, scale + 0), with one scale for each column. */
-interface Weight {
-  readonly bytes: Value;
-  readonly scale: Value;
-  readonly zeroPoint: Value | undefined;
-  readonly rows: number;
-  readonly columns: number;
-}
-
 function transpose(model: Model, product: Node): string[] {
   const [x, matrix] = product.inputs;
   if (product.metadata.has(gradientKey) || !isPlainProduct(product) || x === undefined || matrix === undefined)
     return [];
-  const weight = weightOf(matrix);
+  const weight = dequantizedWeight(matrix);
   if (weight === undefined) return [];
   const { bytes, scale, zeroPoint, rows, columns } = weight;
   const tape = new Tape(model, { scope: product.label, insertBefore: product });
@@ -64,24 +46,4 @@ function transpose(model: Model, product: Node): string[] {
 function isPlainProduct(node: Node): boolean {
   const isGemm = node.opType === 'Gemm' && node.domain === '';
   return isGemm && node.intAttribute('transA', 0) === 0 && node.intAttribute('transB', 0) === 0;
-}
-
-/** undefined unless the matrix is dequantized for this product alone, from constants, when the product comes. */
-function weightOf({ producer: node, uses }: Value): Weight | undefined {
-  if (node === undefined || uses.size > 1 || node.opType !== 'DequantizeLinear' || node.domain !== '') return undefined;
-  const [bytes, sum, zeroPoint] = node.inputs;
-  const scale = sum?.producer?.opType === 'Add' ? sum.producer.inputs.find((input) => input?.constant) : undefined;
-  const [rows, columns] = bytes?.shape ?? [];
-  if (bytes?.constant === undefined || scale?.shape?.length !== 1 || bytes.shape?.length !== 2) return undefined;
-  if (typeof rows !== 'number' || typeof columns !== 'number' || node.attributes.has('block_size')) return undefined;
-  return node.intAttribute('axis', 1) === 1 ? { bytes, scale, zeroPoint, rows, columns } : undefined;
-}
-
-/** Removes what computes a value that nothing reads, and what only that has read. */
-function removeUnused(graph: Graph, { producer, name }: Value): void {
-  const isThere = producer !== undefined && graph.value(name)?.producer === producer;
-  if (!isThere || producer.outputs.some((output) => output?.isUsed)) return;
-  const inputs = producer.inputs.filter((input) => input !== undefined);
-  graph.removeNode(producer);
-  for (const input of inputs) removeUnused(graph, input);
 }

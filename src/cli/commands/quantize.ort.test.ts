@@ -31,10 +31,10 @@ async function answer(words: readonly string[]): Promise<unknown> {
   return JSON.parse((await espalier([...words, '--json'])).stdout);
 }
 
-async function lossTrace(name: string): Promise<number[]> {
-  const output = join(folder, `trained-${name}`);
+async function lossTrace(name: string, ...more: string[]): Promise<number[]> {
+  const output = join(folder, ['trained', name, ...more].join(''));
   const words = ['train', '--base', join(folder, name), '--data', data, '--output', output, '--max-steps', '10'];
-  const { exitCode, stderr } = await espalier([...words, '--learning-rate', '0.01', '--seed', '3']);
+  const { exitCode, stderr } = await espalier([...words, '--learning-rate', '0.01', '--seed', '3', ...more]);
   expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
   const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   return lines.map((line) => Number((JSON.parse(line) as { loss: number }).loss));
@@ -92,9 +92,13 @@ describe('espalier quantize', () => {
 
 describe.each(schemes)('a base of $name', ({ name }) => {
   it('is trained as the floats that it stands for', async () => {
-    const [packed, floats] = [await lossTrace(name), await lossTrace(`${name}-floats`)];
-    expect(packed.at(-1)).toBeLessThan(0.8 * (packed[0] ?? 0));
-    packed.forEach((loss, i) => expect(Math.abs(loss - (floats[i] ?? 0))).toBeLessThan(1e-4));
+    const exact = await lossTrace(name, '--exact-products');
+    const floats = await lossTrace(`${name}-floats`);
+    expect(exact.at(-1)).toBeLessThan(0.8 * (exact[0] ?? 0));
+    exact.forEach((loss, i) => expect(Math.abs(loss - (floats[i] ?? 0))).toBeLessThan(1e-4));
+    const rounded = await lossTrace(name);
+    rounded.forEach((loss, i) => expect(Math.abs(loss - (floats[i] ?? 0))).toBeLessThan(1e-2));
+    expect(rounded).not.toEqual(name === 'int8' ? exact : []);
   });
 
   it('is not itself trained', async () => {

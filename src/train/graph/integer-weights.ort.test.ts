@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
 import { gradientKey } from '../../autodiff/index.ts';
-import { decodeModel, inferShapes } from '../../ir/index.ts';
+import { narrowActivations } from '../../execution/kernels/narrow-activations.ts';
+import { decodeModel, inferShapes, runPasses } from '../../ir/index.ts';
 import { createRandomBase, openBaseModel } from '../../models/index.ts';
 import { tinyConfig } from '../../models/testing/fixtures.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
@@ -49,12 +50,17 @@ interface Built {
   readonly micro: MicroBatch;
 }
 
-async function build(name: 'int8' | 'blocks', { recompute }: { readonly recompute: boolean }): Promise<Built> {
+interface Building {
+  readonly recompute: boolean;
+  readonly roundProducts?: boolean;
+}
+
+async function build(name: 'int8' | 'blocks', options: Building): Promise<Built> {
   const base = await openBaseModel(join(folder, name));
   const config = resolveConfig({ flags: { base: base.dir, data: join(folder, 'rows.jsonl'), output: '-', rank: 4 } });
   const trainable = await adapterTrainable(base, config);
   const { objective, data } = await openBatches(base, config, { maxLength: 16 });
-  const graph = await createLossGraph(base, { trainable, objective, maxLength: 16, gradients: true, recompute });
+  const graph = await createLossGraph(base, { ...options, trainable, objective, maxLength: 16, gradients: true });
   let micro: MicroBatch | undefined;
   for await (const batch of data.batches(2)) micro ??= batch;
   if (micro === undefined) throw new Error('there are two rows');
@@ -62,7 +68,7 @@ async function build(name: 'int8' | 'blocks', { recompute }: { readonly recomput
 }
 
 /** The gradients of one pass, and its loss as the last number. */
-async function passOf(name: 'int8' | 'blocks', options: { readonly recompute: boolean }): Promise<Float32Array> {
+async function passOf(name: 'int8' | 'blocks', options: Building): Promise<Float32Array> {
   const { graph, micro } = await build(name, options);
   using parameters = new ParameterArena(graph.parameters);
   using gradients = new ParameterArena(graph.parameters);
@@ -96,5 +102,27 @@ describe('weights of integers', () => {
     };
     const kept = memoryOf(await build('int8', { recompute: false }));
     expect(memoryOf({ graph, micro }) / kept).toBeLessThan(0.9);
+  });
+
+  it('of int8 multiply bytes, with the same bits when layers are computed again', async () => {
+    const once = await passOf('int8', { recompute: false, roundProducts: true });
+    expect(await passOf('int8', { recompute: true, roundProducts: true })).toEqual(once);
+    const exact = await passOf('int8', { recompute: false });
+    const distance = Math.hypot(...once.map((value, i) => value - (exact[i] ?? NaN))) / Math.hypot(...exact);
+    expect(distance).toBeGreaterThan(1e-5);
+    expect(distance).toBeLessThan(0.1);
+  });
+
+  it('of int8 multiply bytes in every product of the layers, whose levels can be made fewer', async () => {
+    const { graph } = await build('int8', { recompute: true, roundProducts: true });
+    const model = decodeModel(graph.bytes);
+    inferShapes(model);
+    const products = model.graph.nodes.filter(({ opType }) => opType === 'MatMulIntegerToFloat');
+    const floats = model.graph.nodes.filter(({ inputs }) => inputs[1]?.producer?.opType === 'DequantizeLinear');
+    expect(floats.map(({ label }) => label)).toEqual([]);
+    expect(products.length).toBeGreaterThan(2 * 7 * wide.layers);
+    const signed = products.filter(({ inputs }) => inputs[1]?.dtype === 'int8');
+    const { changes } = runPasses(model, [narrowActivations]);
+    expect([signed.length, changes.length]).toEqual([products.length, products.length]);
   });
 });

@@ -24,10 +24,11 @@ export function logitRowsOf(
 
 /**
  * WHY all at once on a device: it has more memory than the logits of a batch take, and not every provider has the operator that goes
- * through the chunks, so that each would pass through the memory of the host.
+ * through the chunks, so that each would pass through the memory of the host. Products of bytes are the CPU's alone.
  */
 export function fittingProvider(config: TrainConfig, { provider }: Pick<Environment, 'provider'>): TrainConfig {
-  return provider === 'cpu' || config.logitRows !== undefined ? config : { ...config, logitRows: 0 };
+  if (provider === 'cpu') return config;
+  return { ...config, exactProducts: true, logitRows: config.logitRows ?? 0 };
 }
 
 /** @param rows  0: the logits of all targets are in memory at once */

@@ -5,12 +5,14 @@ import {
   gradientPasses,
   hasIntegerWeights,
   recompute,
+  roundProducts,
   transposeBytes,
 } from '../../autodiff/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import type { BaseModel } from '../../models/index.ts';
+import type { TrainConfig } from '../config/train-config.ts';
 import { logitRowsOf, takeLossInChunks } from './logit-rows.ts';
 import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
@@ -29,6 +31,8 @@ export interface LossGraph extends PreparedGraph {
   readonly isUnpacked: boolean;
   /** Whether time is spent to save memory. */
   readonly savesMemory: boolean;
+  /** Whether products with weights of bytes multiply bytes. Which levels they may have depends on the processor. */
+  readonly roundsProducts: boolean;
 }
 
 export interface LossGraphOptions {
@@ -45,8 +49,18 @@ export interface LossGraphOptions {
   readonly logitRows?: number | undefined;
   /** How much the floats of a part of a quantized head may take, in bytes. Default: as `chunkLoss` chooses. */
   readonly headBytes?: number | undefined;
+  /** Whether products with frozen weights of bytes round their inputs to bytes. Default: false. */
+  readonly roundProducts?: boolean | undefined;
   /** Whether products keep copies of weights of floats in the layouts of their kernels. Default: unless `recompute`. */
   readonly pack?: boolean | undefined;
+}
+
+/** What the settings of a training say of its graph. */
+export function graphSettingsOf(
+  config: Pick<TrainConfig, 'recompute' | 'logitRows' | 'pack' | 'exactProducts'>,
+): Required<Pick<LossGraphOptions, 'recompute' | 'logitRows' | 'pack' | 'roundProducts'>> {
+  const { recompute: isRepeated, logitRows, pack = !isRepeated, exactProducts: isExact } = config;
+  return { recompute: isRepeated, logitRows, pack, roundProducts: !isExact };
 }
 
 /** Builds the graph from the base on disk. Other tasks of the event loop can run between its parts. */
@@ -68,14 +82,15 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   const rows = options.logitRows ?? logitRowsOf(base.config, options);
   takeLossInChunks(model, { gradients, rows, headBytes: options.headBytes });
   // WHY: an evaluation rounds as the training does.
-  if (!gradients) runPasses(model, [transposeBytes]);
+  if (!gradients) runPasses(model, [options.roundProducts === true ? roundProducts : transposeBytes]);
   const trained = parameters.filter(({ name }) => trainable.trains?.(name) ?? true);
   const gradientOf = gradients ? addGradients(model, trained, options) : new Map<string, string>();
   await breathe();
   const isUnpacked = isHeldOnce(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
-  const savesMemory = options.recompute === true;
-  return { ...prepared, parameters: parameters.map(specOf), gradientOf, isUnpacked, savesMemory };
+  const [savesMemory, roundsProducts] = [options.recompute === true, options.roundProducts === true];
+  const about = { parameters: parameters.map(specOf), gradientOf, isUnpacked, savesMemory, roundsProducts };
+  return { ...prepared, ...about };
 }
 
 /** WHY not with `recompute`: the product of a layer that is computed again would keep a copy of its own. */
@@ -101,13 +116,14 @@ export const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysI
 export function addGradients(
   model: Model,
   parameters: readonly Value[],
-  options: Pick<LossGraphOptions, 'recompute'>,
+  options: Pick<LossGraphOptions, 'recompute' | 'roundProducts'>,
 ): Map<string, string> {
   const { graph } = model;
   const totals = new Map<Value, Value>();
   const gradients = differentiate(model, { loss: lossOf(graph), parameters, totals });
-  runPasses(model, [dequantizeAgain, transposeBytes]);
+  runPasses(model, [dequantizeAgain, ...(options.roundProducts === true ? [] : [transposeBytes])]);
   if (options.recompute === true) recompute(model, { totals, parameters: gradients });
+  if (options.roundProducts === true) runPasses(model, [roundProducts]);
   const names = new Map<string, string>();
   for (const parameter of parameters) {
     const gradient = gradients.get(parameter);

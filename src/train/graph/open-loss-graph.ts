@@ -1,4 +1,6 @@
+import { decodeModel, encodeModel, inferShapes, runPasses } from '../../ir/index.ts';
 import {
+  kernelPasses,
   openPreparedGraph,
   type GraphSessionOptions,
   type OpenGraph,
@@ -22,7 +24,7 @@ export interface OpenLossGraphOptions {
 
 /** Loads a training graph, as fits its weights. */
 export async function openLossGraph(
-  graph: PreparedGraph & Pick<LossGraph, 'isUnpacked'> & Partial<Pick<LossGraph, 'savesMemory'>>,
+  graph: PreparedGraph & Pick<LossGraph, 'isUnpacked' | 'roundsProducts'> & Partial<Pick<LossGraph, 'savesMemory'>>,
   { environment, session = {} }: OpenLossGraphOptions,
 ): Promise<OpenGraph> {
   const { config, ...given } = session;
@@ -31,7 +33,16 @@ export async function openLossGraph(
     returnLargeBlocks();
     collectGarbage();
   }
+  const bytes = graph.roundsProducts ? await forKernels(graph.bytes, environment) : graph.bytes;
   // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
   const options = { varyingShapes: true, ...given, config: { ...(graph.isUnpacked && unpacked), ...config } };
-  return openPreparedGraph(graph, { environment, session: options });
+  return openPreparedGraph({ ...graph, bytes }, { environment, session: options });
+}
+
+/** WHY here: which products a processor computes exactly is tried in its environment. */
+async function forKernels(bytes: Uint8Array, environment: Environment): Promise<Uint8Array> {
+  const model = decodeModel(bytes);
+  // The passes look for signed weights, and the types of results are not in the file.
+  inferShapes(model);
+  return runPasses(model, await kernelPasses(model, environment)).modified ? encodeModel(model) : bytes;
 }

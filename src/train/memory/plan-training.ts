@@ -3,7 +3,7 @@ import { elementCount } from '../../tensor/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { countSteps } from '../data/step-plan.ts';
-import { createLossGraph, type LossGraph } from '../graph/loss-graph.ts';
+import { createLossGraph, graphSettingsOf, type LossGraph } from '../graph/loss-graph.ts';
 import { largestCopyBytes } from '../loop/last-good-weights.ts';
 import { readTrainingInputs, type TrainingInputs } from '../loop/training-inputs.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
@@ -73,9 +73,8 @@ interface Looking {
 export async function forecastOf(inputs: TrainingInputs, looking: Looking): Promise<TrainForecast> {
   const { tokens, largest, passes } = await lookAtSteps(inputs, looking);
   const { base, trainable, objective, maxLength, config: used } = inputs;
-  const { seed, recompute, logitRows, pack } = used;
-  const options = { trainable, objective, maxLength, seed };
-  const graph = await createLossGraph(base, { ...options, gradients: true, recompute, logitRows, pack });
+  const options = { ...graphSettingsOf(used), trainable, objective, maxLength, seed: used.seed };
+  const graph = await createLossGraph(base, { ...options, gradients: true });
   const training = peakOf(graph, { batches: largest, tokens });
   const evaluation = await evaluationPeak(inputs, tokens);
   const parameterBytes = 4 * graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -154,8 +153,7 @@ function peakOf(graph: LossGraph, { batches, tokens }: { batches: readonly Micro
 async function evaluationPeak(inputs: TrainingInputs, tokens: number): Promise<number> {
   const { evalData, base, trainable, objective, maxLength, config } = inputs;
   if (evalData === undefined) return 0;
-  const { logitRows, pack = !config.recompute } = config;
-  const options = { trainable, objective, maxLength, logitRows, pack };
+  const options = { ...graphSettingsOf(config), recompute: false, trainable, objective, maxLength };
   const graph = await createLossGraph(base, { ...options, gradients: false });
   const largest = new LargestBatches();
   for await (const batch of evalData.batches(config.batchSize)) largest.see(batch);

@@ -4,7 +4,7 @@ import type { Objective } from '../graph/objective.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
 
 /** Settings of the passes, which all runs of a company share. */
-const shared = ['base', 'recompute', 'logitRows', 'pack'] as const;
+const shared = ['base', 'recompute', 'logitRows', 'pack', 'exactProducts'] as const;
 /** What belongs to one run. */
 const own = ['output', 'report', 'tensorboard'] as const;
 

@@ -2,6 +2,7 @@ import { Turns } from '../../core/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
+import { graphSettingsOf } from '../graph/loss-graph.ts';
 import type { BoundParameters, LossResult, PassPlace, PassRunner, Passes } from '../graph/passes.ts';
 import type { ParameterSpec } from '../graph/parameter-arena.ts';
 import type { TrainingInputs } from '../loop/training-inputs.ts';
@@ -168,14 +169,9 @@ export class Company implements Disposable {
     const objective = sharedObjective(inputs);
     const trainings = inputs.map(({ trainable, maxLength, config: { seed } }) => ({ trainable, maxLength, seed }));
     const gradients = kind === 'training';
-    const { recompute, logitRows, pack } = config;
-    return createJointGraph(first.base, trainings, {
-      objective,
-      gradients,
-      recompute: gradients && recompute,
-      logitRows,
-      pack: pack ?? !recompute,
-    });
+    const { recompute, ...settings } = graphSettingsOf(config);
+    const options = { ...settings, recompute: gradients && recompute, objective, gradients };
+    return createJointGraph(first.base, trainings, options);
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 import { breathe } from '../../core/index.ts';
-import { gradientPasses, transposeBytes } from '../../autodiff/index.ts';
+import { gradientPasses, roundProducts, transposeBytes } from '../../autodiff/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
@@ -39,6 +39,7 @@ export interface JointGraph extends PreparedGraph {
   readonly targets: string;
   /** As in `LossGraph`. */
   readonly isUnpacked: boolean;
+  readonly roundsProducts: boolean;
 }
 
 export interface JointGraphOptions {
@@ -48,6 +49,7 @@ export interface JointGraphOptions {
   /** As in `LossGraphOptions`. */
   readonly logitRows?: number | undefined;
   readonly pack?: boolean | undefined;
+  readonly roundProducts?: boolean | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export interface JointGraphOptions {
 export async function createJointGraph(
   base: BaseModel,
   trainings: readonly LaneInputs[],
-  { objective, gradients, recompute = false, logitRows, pack }: JointGraphOptions,
+  { objective, gradients, recompute = false, logitRows, pack, roundProducts: isRounded }: JointGraphOptions,
 ): Promise<JointGraph> {
   const maxLength = Math.max(...trainings.map((training) => training.maxLength));
   const model = buildObjective(base, objective, { full: false, given: new Set(), maxLength });
@@ -76,14 +78,16 @@ export async function createJointGraph(
   const values = trainings.map((_, lane) => added.filter(({ name }) => isParameter(name, lane)));
   runPasses(model, [exactProducts, exactDequantization]);
   takeLossInChunks(model, { gradients, rows: logitRows ?? logitRowsOf(base.config, { recompute }) });
-  if (!gradients) runPasses(model, [transposeBytes]);
-  const outputs = gradients ? addGradients(model, values.flat(), { recompute }) : new Map<string, string>();
+  if (!gradients) runPasses(model, [isRounded === true ? roundProducts : transposeBytes]);
+  const outputs = gradients
+    ? addGradients(model, values.flat(), { recompute, roundProducts: isRounded })
+    : new Map<string, string>();
   await breathe();
   const isUnpacked = isHeldOnce(graph, { recompute, pack });
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const names = new Set(added.map(({ name }) => name));
   const lanes = values.map((inputs, lane) => laneOf(inputs, { lane, outputs, names }));
-  return { ...prepared, lanes, rowInputs, targets, isUnpacked };
+  return { ...prepared, lanes, rowInputs, targets, isUnpacked, roundsProducts: isRounded === true };
 }
 
 function laneName(lane: number): string {

@@ -3,6 +3,7 @@ import type { BaseModel } from '../../models/index.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { openVerifiedBase, readTrainingInputs, type TrainingInputs } from '../loop/training-inputs.ts';
+import { graphSettingsOf } from '../graph/loss-graph.ts';
 import { batchDims, LargestBatches } from '../memory/batch-dims.ts';
 import { graphMemory } from '../memory/graph-memory.ts';
 import {
@@ -83,14 +84,8 @@ async function forecast(
   const tokens = sum(looks.map((look) => look.tokens));
   const objective = sharedObjective(inputs);
   const lanes = inputs.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
-  const { recompute = false, logitRows, pack } = inputs[0]?.config ?? {};
-  const graph = await createJointGraph(company.base, lanes, {
-    objective,
-    gradients: true,
-    recompute,
-    logitRows,
-    pack,
-  });
+  const settings = inputs[0] && graphSettingsOf(inputs[0].config);
+  const graph = await createJointGraph(company.base, lanes, { ...settings, objective, gradients: true });
   const training = peakOf(graph, { ...company, tokens, batches: looks.map(({ largest }) => largest) });
   const evaluation = await evaluationPeak(inputs, { ...company, tokens });
   const bytes = graph.lanes.map(({ parameters }) => 4 * sum(parameters.map(({ shape }) => elementCount(shape))));
@@ -135,8 +130,8 @@ async function evaluationPeak(
   const evaluated = inputs.filter(({ evalData }) => evalData !== undefined);
   if (evaluated.length === 0) return 0;
   const lanes = evaluated.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
-  const { logitRows, recompute = false, pack = !recompute } = evaluated[0]?.config ?? {};
-  const options = { objective: sharedObjective(evaluated), gradients: false, logitRows, pack };
+  const settings = evaluated[0] && graphSettingsOf(evaluated[0].config);
+  const options = { ...settings, recompute: false, objective: sharedObjective(evaluated), gradients: false };
   const graph = await createJointGraph(company.base, lanes, options);
   const batches = [];
   for (const { evalData, config } of evaluated) {

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../core/index.ts';
+import { createModel, encodeModel, runPasses, Tape, zeroAfter } from '../../ir/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
+import { tensorOf, toFloat32 } from '../../tensor/index.ts';
+import { differentiate } from '../differentiate.ts';
+import { dequantizeAgain } from './dequantize-again.ts';
+import { roundProducts } from './round-products.ts';
+
+let environment: Environment;
+beforeAll(() => {
+  environment = openEnvironment({ threads: 1 });
+});
+afterAll(() => environment.dispose());
+
+const [tokens, rows, columns] = [5, 37, 21];
+const random = createRandom(3, 'rounded');
+/** Tokens of very different sizes, one of which is all zeros. */
+const x = Float32Array.from({ length: tokens * rows }, (_, i) => {
+  const token = Math.floor(i / rows);
+  return token === 3 ? 0 : random.normal() * 10 ** (token - 2);
+});
+/** At most 63: pairs of products then fit into 16 bits on any processor. */
+const levels = Array.from({ length: rows * columns }, () => Math.round((random.uniform() - 0.5) * 126));
+const scales = Float32Array.from({ length: columns }, () => 0.01 + random.uniform());
+
+/** y = x·W, and the gradient of Σ y²/2 with respect to x, whose gradient with respect to y is y. */
+async function computed(isSigned: boolean): Promise<{ y: Float32Array; dx: Float32Array; operators: string[] }> {
+  const model = createModel();
+  const input = model.graph.addInput('x', 'float32', ['tokens', rows]);
+  const tape = new Tape(model);
+  const bytes = isSigned
+    ? tensorOf('int8', [rows, columns], Int8Array.from(levels))
+    : tensorOf(
+        'uint8',
+        [rows, columns],
+        Uint8Array.from(levels, (level) => level + 128),
+      );
+  const middles = isSigned ? [] : [tape.constant(tensorOf('uint8', [columns], new Uint8Array(columns).fill(128)))];
+  const scale = tape.op('Add', [
+    tape.constant(tensorOf('float32', [columns], scales)),
+    zeroAfter(tape, input, 'float32'),
+  ]);
+  const matrix = tape.op('DequantizeLinear', [tape.constant(bytes), scale, ...middles], { attributes: { axis: 1 } });
+  const y = tape.op('Gemm', [input, matrix]);
+  const half = tape.op('Mul', [tape.op('Mul', [y, y]), tape.scalar(0.5)]);
+  const loss = tape.op('ReduceSum', [half], { attributes: { keepdims: 0 } });
+  const dx = differentiate(model, { loss, parameters: [input] }).get(input);
+  if (dx === undefined) throw new Error('x has a gradient');
+  for (const output of [y, dx])
+    model.graph.addOutput(tape.op('Identity', [output], { outputName: output === y ? 'y' : 'dx' }));
+  runPasses(model, [dequantizeAgain, roundProducts]);
+  using session = await environment.createSession(encodeModel(model));
+  const results = await runOnce(session, { x: tensorOf('float32', [tokens, rows], x) });
+  const floats = (name: string): Float32Array => Float32Array.from(results[name] ? toFloat32(results[name]) : []);
+  return { y: floats('y'), dx: floats('dx'), operators: model.graph.nodes.map(({ opType }) => opType) };
+}
+
+/** Half to even, as QuantizeLinear rounds. */
+function rounded(value: number): number {
+  const down = Math.floor(value);
+  if (value - down !== 0.5) return Math.round(value);
+  return down % 2 === 0 ? down : down + 1;
+}
+
+/** s · (round(127 · v / s) ⊗ matrix) / 127 of one row. */
+function product(row: readonly number[], width: number, entry: (i: number, j: number) => number): number[] {
+  const size = Math.max(1e-30, ...row.map(Math.abs));
+  const bytes = row.map((value) => rounded(Math.fround(Math.fround(value / size) / Math.fround(1 / 127))));
+  return Array.from(
+    { length: width },
+    (_, j) => (size * bytes.reduce((sum, byte, i) => sum + byte * entry(i, j), 0)) / 127,
+  );
+}
+
+const level = (i: number, j: number): number => levels[i * columns + j] ?? NaN;
+
+describe('products of bytes', () => {
+  it.each([true, false])(
+    'are those of rounded rows, forwards and backwards, with signed weights: %s',
+    async (isSigned) => {
+      const { y, dx, operators } = await computed(isSigned);
+      expect(operators.filter((each) => each === 'MatMulIntegerToFloat')).toHaveLength(2);
+      expect(operators).not.toContain('DequantizeLinear');
+      for (let token = 0; token < tokens; token++) {
+        const row = [...x.subarray(token * rows, (token + 1) * rows)];
+        const expected = product(row, columns, (i, j) => level(i, j) * (scales[j] ?? NaN));
+        const own = [...y.subarray(token * columns, (token + 1) * columns)];
+        expectClose(own, expected);
+        // The gradient of y is y: what the backward product rounds is what the forward product gave.
+        const z = own.map((value, j) => Math.fround(value * (scales[j] ?? NaN)));
+        expectClose(
+          [...dx.subarray(token * rows, (token + 1) * rows)],
+          product(z, rows, (j, i) => level(i, j)),
+        );
+      }
+    },
+  );
+});
+
+function expectClose(actual: readonly number[], expected: readonly number[]): void {
+  const largest = Math.max(1e-30, ...expected.map(Math.abs));
+  expect(actual).toHaveLength(expected.length);
+  actual.forEach((value, i) => expect(Math.abs(value - (expected[i] ?? NaN)) / largest).toBeLessThan(1e-6));
+}
