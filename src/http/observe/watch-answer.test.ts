@@ -39,7 +39,9 @@ async function serve(options: Options = {}) {
   app = createApp(context, { generation: context }, { logger, traces, metrics: metrics as ServerMetrics });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const until = async (isSo: () => boolean): Promise<void> => {
-    while (!isSo()) await setImmediate();
+    // WHY an end: a loop that goes on after its test would keep the process.
+    const end = performance.now() + 20_000;
+    while (!isSo() && performance.now() < end) await setImmediate();
   };
   return { context, counted, traced, lines, until };
 }
