@@ -1,5 +1,5 @@
 import { definePass, inOrder, Tape, zeroAfter, type Model, type Node, type Value } from '../../ir/index.ts';
-import { tensorOf } from '../../tensor/index.ts';
+import { tensorOf, typedArray } from '../../tensor/index.ts';
 import { dequantizedWeight, removeUnused, type DequantizedWeight } from './dequantized-weight.ts';
 
 /**
@@ -32,7 +32,7 @@ function round(model: Model, product: Node): string[] {
   const isGemm = product.opType === 'Gemm' && product.domain === '' && product.intAttribute('transA', 0) === 0;
   if (!isGemm || x === undefined || matrix === undefined || more !== undefined || output === undefined) return [];
   const weight = dequantizedWeight(matrix);
-  if (weight === undefined) return [];
+  if (weight === undefined || !isCentred(weight)) return [];
   const metadata = Object.fromEntries(product.metadata);
   const tape = new Tape(model, { scope: `${product.label}/bytes`, metadata, insertBefore: product });
   const isBackward = product.intAttribute('transB', 0) === 1;
@@ -40,6 +40,14 @@ function round(model: Model, product: Node): string[] {
   model.graph.removeNode(product);
   removeUnused(model.graph, matrix);
   return [`${product.label} multiplies bytes`];
+}
+
+/** Whether zero is in the middle of the bytes: graphs of other tools may have it elsewhere, and are computed as floats. */
+function isCentred({ bytes, zeroPoint }: DequantizedWeight): boolean {
+  if (zeroPoint === undefined) return bytes.dtype === 'int8';
+  const { constant } = zeroPoint;
+  if (bytes.dtype !== 'uint8' || constant?.kind !== 'inline') return false;
+  return Array.from(typedArray(constant.tensor), Number).every((middle) => middle === 128);
 }
 
 /** @param x  f32 [tokens, in] @returns f32 [tokens, out] */
