@@ -11,6 +11,14 @@ export {
 } from './attribute.ts';
 export type { Attribute, AttributeInput } from './graph.ts';
 export {
+  type ByteInputs,
+  byteProduct,
+  type ByteWeight,
+  middlesOf,
+  type RoundedRows,
+  roundedRows,
+} from './byte-products.ts';
+export {
   asChunkRecurrence,
   type ChunkCorrection,
   type ChunkRecurrence,

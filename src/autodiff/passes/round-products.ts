@@ -1,4 +1,15 @@
-import { definePass, inOrder, Tape, zeroAfter, type Model, type Node, type Value } from '../../ir/index.ts';
+import {
+  byteProduct,
+  definePass,
+  inOrder,
+  roundedRows,
+  Tape,
+  zeroAfter,
+  type ByteInputs,
+  type Model,
+  type Node,
+  type Value,
+} from '../../ir/index.ts';
 import { tensorOf, typedArray } from '../../tensor/index.ts';
 import { dequantizedWeight, removeUnused, type DequantizedWeight } from './dequantized-weight.ts';
 
@@ -51,32 +62,26 @@ function isCentred({ bytes, zeroPoint }: DequantizedWeight): boolean {
 }
 
 /** @param x  f32 [tokens, in] @returns f32 [tokens, out] */
-function forward(tape: Tape, x: Value, { bytes, scale, zeroPoint, rows, columns }: DequantizedWeight): Value {
-  const matrix = waitingFor(tape, x, { bytes, rows, columns });
-  return product(tape, x, [matrix, scale, zeroPoint]);
+function forward(tape: Tape, x: Value, { scale: scales, columns, ...weight }: DequantizedWeight): Value {
+  const matrix = waitingFor(tape, x, { ...weight, columns });
+  return product(tape, x, { matrix, scales, rows: columns });
 }
 
 /** @param dy  f32 [tokens, out] @returns f32 [tokens, in] */
-function backward(tape: Tape, dy: Value, { bytes, scale, zeroPoint, rows, columns }: DequantizedWeight): Value {
-  const z = tape.op('Mul', [dy, scale]);
+function backward(tape: Tape, dy: Value, { bytes, scale, rows, columns }: DequantizedWeight): Value {
   const matrix = tape.op('Transpose', [waitingFor(tape, dy, { bytes, rows, columns })], {
     attributes: { perm: [1, 0] },
     ...(bytes.dtype && { dtype: bytes.dtype }),
     shape: [columns, rows],
   });
-  const middle = zeroPoint && tape.constant(tensorOf('uint8', [rows], new Uint8Array(rows).fill(128)));
-  return product(tape, z, [matrix, tape.constant(tensorOf('float32', [rows], new Float32Array(rows).fill(1))), middle]);
+  const ones = tape.constant(tensorOf('float32', [rows], new Float32Array(rows).fill(1)));
+  return product(tape, tape.op('Mul', [dy, scale]), { matrix, scales: ones, rows });
 }
 
-/** s · (bytes(x) ⊗ matrix), as `quantizedLinear` of `models` has it. @param weight  bytes [in, out], f32 [out], u8 [out] */
-function product(tape: Tape, x: Value, [matrix, scale, zeroPoint]: readonly (Value | undefined)[]): Value {
-  const largest = tape.op('ReduceMax', [tape.op('Abs', [x]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
-  // WHY a lower bound: a row of zeros has no largest number to divide by.
-  const size = tape.op('Max', [largest, tape.scalar(1e-30)]);
-  const [step, middle] = [tape.scalar(1 / 127), tape.constant(tensorOf('uint8', [], Uint8Array.of(128)))];
-  const levels = tape.op('QuantizeLinear', [tape.op('Div', [x, size]), step, middle]);
-  const inputs = [levels, matrix, step, scale, middle, ...(zeroPoint ? [zeroPoint] : [])];
-  return tape.op('Mul', [tape.op('MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' }), size]);
+/** s · (bytes(x) ⊗ matrix) */
+function product(tape: Tape, x: Value, weight: Pick<ByteInputs, 'matrix' | 'scales' | 'rows'>): Value {
+  const { levels, scale } = roundedRows(tape, x);
+  return tape.op('Mul', [byteProduct(tape, { ...weight, levels, signed: weight.matrix.dtype === 'int8' }), scale]);
 }
 
 /** WHY a shape that depends on x: ONNX Runtime would transpose or pack constant bytes when it loads the model, and keep both forms. */

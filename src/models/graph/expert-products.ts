@@ -1,8 +1,7 @@
-import type { Value } from '../../ir/index.ts';
+import { roundedRows, type Value } from '../../ir/index.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { areBytes, joinedByteProduct, joinedProduct } from './joined-linear.ts';
 import { linear, type LinearLayer } from './linear.ts';
-import { roundedRows } from './quantized-linear.ts';
 import type { Dispatch } from './routing.ts';
 
 /** The layers of each expert whose results lie side by side. */

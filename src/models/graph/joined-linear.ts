@@ -1,9 +1,9 @@
-import type { Value } from '../../ir/index.ts';
+import { byteProduct, type Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
 import type { QuantizedWeight, WeightRef } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { weightName, type LinearLayer } from './linear.ts';
-import { blocksProduct, byteProduct, type Blocks, type Int8 } from './quantized-linear.ts';
+import { blocksProduct, type Blocks, type Int8 } from './quantized-linear.ts';
 
 /**
  * Whether several layers that read the same rows can be one product, whose results lie side by side. Not in training, which reads and
