@@ -88,9 +88,8 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   await breathe();
   const isUnpacked = isHeldOnce(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
-  const [savesMemory, roundsProducts] = [options.recompute === true, options.roundProducts === true];
-  const about = { parameters: parameters.map(specOf), gradientOf, isUnpacked, savesMemory, roundsProducts };
-  return { ...prepared, ...about };
+  const about = { isUnpacked, savesMemory: options.recompute === true, roundsProducts: multipliesBytes(graph) };
+  return { ...prepared, ...about, parameters: parameters.map(specOf), gradientOf };
 }
 
 /** WHY not with `recompute`: the product of a layer that is computed again would keep a copy of its own. */
@@ -99,6 +98,11 @@ export function isHeldOnce(
   { recompute: isRepeated = false, pack = !isRepeated }: Pick<LossGraphOptions, 'recompute' | 'pack'>,
 ): boolean {
   return !pack || hasIntegerWeights(graph);
+}
+
+/** Whether products round what they read to bytes. */
+export function multipliesBytes({ nodes }: Graph): boolean {
+  return nodes.some(({ opType }) => opType === 'MatMulIntegerToFloat');
 }
 
 /** Checks that every weight to be trained is an input that the graph reads. */

@@ -4,7 +4,7 @@ import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
-import { addGradients, isHeldOnce, specOf } from '../graph/loss-graph.ts';
+import { addGradients, isHeldOnce, multipliesBytes, specOf } from '../graph/loss-graph.ts';
 import { logitRowsOf, takeLossInChunks } from '../graph/logit-rows.ts';
 import { buildObjective, type Objective } from '../graph/objective.ts';
 import type { ParameterSpec } from '../graph/parameter-arena.ts';
@@ -87,7 +87,7 @@ export async function createJointGraph(
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const names = new Set(added.map(({ name }) => name));
   const lanes = values.map((inputs, lane) => laneOf(inputs, { lane, outputs, names }));
-  return { ...prepared, lanes, rowInputs, targets, isUnpacked, roundsProducts: isRounded === true };
+  return { ...prepared, lanes, rowInputs, targets, isUnpacked, roundsProducts: multipliesBytes(graph) };
 }
 
 function laneName(lane: number): string {
