@@ -4,6 +4,7 @@ Needs Python with torch, transformers and peft; it is for measuring only, nothin
 
     python bench/peft-peer.py train  --base DIR [--dtype float32|bfloat16] [--threads 2]
     python bench/peft-peer.py train  --base DIR --rows FILE --batch 8
+    python bench/peft-peer.py train  --base DIR --checkpointing      # activations are computed again, as TRL sets it
     python bench/peft-peer.py decode --base DIR [--dtype float32|bfloat16] [--threads 2] [--batch 8] [--adapters 8]
     python bench/peft-peer.py rounds --base DIR [--dtype float32|bfloat16] [--threads 2] [--batch 8] [--adapters 8] [--steps 32]
 
@@ -29,6 +30,7 @@ def main():
     parser.add_argument("--adapters", type=int, default=8)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--checkpointing", action="store_true")
     options = parser.parse_args()
 
     import torch
@@ -80,6 +82,10 @@ def train(options):
 
     model = get_peft_model(load(options), lora_config(options))
     model.train()
+    if options.checkpointing:
+        # As TRL's trainers do: not reentrant, and without a cache of keys and values.
+        model.config.use_cache = False
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-4, weight_decay=0.0)
     batch = options.batch or 4
     times, tokens = [], 0

@@ -2,6 +2,7 @@
 //
 //   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2] [--only train]
 //   npm run bench -- --base DIR --only scattered [--before BUILD] [--threads 2]
+//   npm run bench -- --base DIR --only forms [--python PYTHON] [--rounds 3] [--threads 2]     see forms.mjs
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -24,11 +25,13 @@ const { values } = parseArgs({
 if (values.base === undefined) throw new Error('Name the base: --base DIR');
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-if (values.only === 'scattered') {
-  // This measurement takes long and has its own output format, so it runs only on request.
-  const words = ['--base', values.base, '--threads', values.threads];
-  const before = values.before === undefined ? [] : ['--before', values.before];
-  const { status } = spawnSync(process.execPath, [here('scattered.mjs'), ...words, ...before], { stdio: 'inherit' });
+if (values.only === 'scattered' || values.only === 'forms') {
+  // These measurements take long and have output formats of their own, so they run only on request.
+  const own =
+    values.only === 'scattered' ? { before: values.before } : { python: values.python, rounds: values.rounds };
+  const words = Object.entries({ base: values.base, threads: values.threads, ...own });
+  const named = words.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
+  const { status } = spawnSync(process.execPath, [here(`${values.only}.mjs`), ...named], { stdio: 'inherit' });
   process.exit(status ?? 1);
 }
 const common = ['--base', values.base, '--threads', values.threads];
