@@ -1,5 +1,6 @@
 // Measures the ring of `collectives` on loopback: the bus bandwidth of an allReduce of 35 MB and the latency of one of 64 KB, each rank
-// in a process of its own. Measured in turn with it, as far as the machine has them: iperf3 (one stream; and one in each direction at once,
+// in a process of its own, and the processor time of a rank. Measured in turn with it: the same ring through Node's streams, and, as far as
+// the machine has them, iperf3 (one stream; and one in each direction at once,
 // which is what a rank of a ring does), and Open MPI's MPI_Allreduce over its TCP.
 //
 //   node bench/ring.mjs [--ranks 2,4] [--rounds 5]
@@ -28,10 +29,12 @@ async function ringProcess() {
     const values = new Float32Array(length).fill(group.rank + 1);
     await group.barrier();
     const begin = performance.now();
+    const used = process.cpuUsage();
     for (let i = 0; i < times; i++) await group.allReduce(values, 'max');
     const ms = (performance.now() - begin) / times;
     if (values.some((value) => value !== group.worldSize)) throw new Error('wrong result');
-    process.send({ ms });
+    const { user, system } = process.cpuUsage(used);
+    process.send({ ms, cpuMs: (user + system) / 1000 / times });
   };
   process.on('message', (/** @type {any} */ task) => void measure(task));
   process.send({ ready: true });
@@ -40,18 +43,21 @@ async function ringProcess() {
 const print = (line) => process.stdout.write(`${line}\n`);
 const heard = (child) => new Promise((resolve) => child.once('message', resolve));
 
-/** Milliseconds of an allReduce of the ring, by the slowest rank. */
+/** Milliseconds of an allReduce of the ring: those of the slowest rank, and the most processor time of a rank. */
 async function onRing(children, task) {
   const answers = children.map(heard);
   for (const child of children) child.send(task);
-  return Math.max(...(await Promise.all(answers)).map(({ ms }) => ms));
+  const all = await Promise.all(answers);
+  return { ms: Math.max(...all.map(({ ms }) => ms)), cpuMs: Math.max(...all.map(({ cpuMs }) => cpuMs)) };
 }
 
 /** The processes of a ring that have found each other. */
-async function openRing(ranks) {
+async function openRing(ranks, sockets) {
   const master = { host: '127.0.0.1', port: await freePort() };
   const plan = { processes: ranks, nodes: 1, nodeRank: 0, master, key: 'a key of the bench' };
-  const children = launchEnvironments(plan).map((env) => fork(self, ['ring'], { env: { ...process.env, ...env } }));
+  const children = launchEnvironments(plan).map((env) =>
+    fork(self, ['ring'], { env: { ...process.env, ...env, ESPALIER_GROUP_SOCKETS: sockets } }),
+  );
   await Promise.all(children.map(heard));
   return children;
 }
@@ -69,12 +75,13 @@ async function iperf(...how) {
   return Math.min(...rates.map((each) => each.bits_per_second)) / 8e9;
 }
 
-/** Milliseconds of Open MPI's allreduce. */
+/** Milliseconds of Open MPI's allreduce, as `onRing`. */
 async function onMpi(program, ranks, { length, times }) {
   const how = ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none', '-n', String(ranks)];
   const tcp = ['--mca', 'pml', 'ob1', '--mca', 'btl', 'tcp,self', '--mca', 'btl_tcp_if_include', 'lo'];
   const { stdout } = await run('mpirun.openmpi', [...how, ...tcp, program, String(length), String(times), '1']);
-  return Number(stdout.trim());
+  const [ms = NaN, cpuMs = NaN] = stdout.trim().split(' ').map(Number);
+  return { ms, cpuMs };
 }
 
 /** @returns undefined, with a line that says so, if the machine does not have it */
@@ -97,30 +104,34 @@ async function main() {
   print(`${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, Node ${process.versions.node}`);
   for (const ranks of values.ranks.split(',').map(Number)) {
     const busOf = (ms) => ((4 * large.length) / ms / 1e6) * ((2 * (ranks - 1)) / ranks);
-    const children = await openRing(ranks);
-    await onRing(children, large);
+    const rings = { system: await openRing(ranks, 'system'), node: await openRing(ranks, 'node') };
+    for (const children of Object.values(rings)) await onRing(children, large);
+    const contenders = {
+      ring: (task) => onRing(rings.system, task),
+      "ring through Node's streams": (task) => onRing(rings.node, task),
+      ...(hasMpi && { 'Open MPI over TCP': (task) => onMpi(program, ranks, task) }),
+    };
+    const streams = { 'iperf3, one stream': [], 'iperf3, a stream in each direction at once': ['--bidir'] };
     /** @type {Record<string, number[]>} */
-    const seen = { ring: [], latency: [], one: [], both: [], mpi: [], mpiLatency: [] };
+    const seen = {};
+    const note = (name, value) => (seen[name] ??= []).push(value);
     for (let round = 0; round < rounds; round++) {
-      seen.ring.push(busOf(await onRing(children, large)));
-      if (hasIperf) seen.one.push(await iperf());
-      if (hasMpi) seen.mpi.push(busOf(await onMpi(program, ranks, large)));
-      seen.latency.push(1000 * (await onRing(children, small)));
-      if (hasIperf) seen.both.push(await iperf('--bidir'));
-      if (hasMpi) seen.mpiLatency.push(1000 * (await onMpi(program, ranks, small)));
+      for (const [name, measure] of Object.entries(contenders)) {
+        const [of35, of64] = [await measure(large), await measure(small)];
+        note(`${name}: 35 MB, bus bandwidth, GB/s`, busOf(of35.ms));
+        note(`${name}: 35 MB, processor time of a rank, ms`, of35.cpuMs);
+        note(`${name}: 64 KB, µs`, 1000 * of64.ms);
+        note(`${name}: 64 KB, processor time of a rank, µs`, 1000 * of64.cpuMs);
+      }
+      if (hasIperf) for (const [name, how] of Object.entries(streams)) note(`${name}, GB/s`, await iperf(...how));
     }
-    for (const child of children) child.send({ length: 0 });
-    const ratio = (of, to) => (to.length === 0 ? '' : ` (ring / this: ${(median(of) / median(to)).toFixed(2)})`);
-    const show = (label, given, unit, of) =>
-      given.length > 0 &&
-      print(`  ${label.padEnd(44)} ${median(given).toFixed(2)} ${unit}${of ? ratio(of, given) : ''}`);
-    print(`${ranks} ranks, medians of ${rounds}`);
-    show('ring, 35 MB, bus bandwidth', seen.ring, 'GB/s');
-    show('iperf3, one stream', seen.one, 'GB/s', seen.ring);
-    show('iperf3, a stream in each direction at once', seen.both, 'GB/s', seen.ring);
-    show('Open MPI over TCP, 35 MB, bus bandwidth', seen.mpi, 'GB/s', seen.ring);
-    show('ring, 64 KB', seen.latency, 'µs');
-    show('Open MPI over TCP, 64 KB', seen.mpiLatency, 'µs', seen.latency);
+    for (const child of Object.values(rings).flat()) child.send({ length: 0 });
+    print(`${ranks} ranks; median of ${rounds}, and the least and the most`);
+    for (const name of Object.keys(seen).sort()) {
+      const those = seen[name] ?? [];
+      const figures = [median(those), Math.min(...those), Math.max(...those)];
+      print(`  ${name.padEnd(60)} ${figures.map((figure) => figure.toPrecision(3).padStart(8)).join(' ')}`);
+    }
   }
   rmSync(folder, { recursive: true });
 }

@@ -51,6 +51,7 @@ export async function openGroup({ environment, onWarning, signal }: OpenGroupOpt
     tls: await tlsOf(environment),
     ...times,
     limits: limitsFor(silenceMs),
+    plane: planeOf(environment),
     ...(onWarning && { onWarning }),
     signal,
   });
@@ -103,6 +104,12 @@ async function textOf(name: string, path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {
     throw invalid(name, 'a file that can be read', `${path} (${messageOf(error)})`);
   });
+}
+
+function planeOf(environment: GroupEnvironment): 'node' | 'system' | undefined {
+  const plane = environment['ESPALIER_GROUP_SOCKETS'];
+  if (plane === undefined || plane === 'node' || plane === 'system') return plane;
+  throw invalid('ESPALIER_GROUP_SOCKETS', 'node or system', JSON.stringify(plane));
 }
 
 function secondsOf(environment: GroupEnvironment, name: string, fallback: number): number {

@@ -38,6 +38,9 @@ function silence(socket: Socket): void {
   // WHY not only `pause`: whoever uses the socket would resume it.
   socket.pause();
   Object.assign(socket, { resume: nothing, destroy: nothing, end: nothing, write: () => false });
+  // WHY the number as well: the system's own calls do not ask the socket.
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle === 'object' && handle !== null) Object.defineProperty(handle, 'fd', { value: -1 });
   // What a paused socket has read already is let go of.
   socket.removeAllListeners('data');
 }

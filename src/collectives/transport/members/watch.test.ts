@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitsFor, ranksBehind, silentRanks, stoodStill, watchLimits } from './watch.ts';
+import { limitsFor, probesFor, ranksBehind, silentRanks, stoodStill, watchLimits } from './watch.ts';
 
 describe('silentRanks', () => {
   it('names those that were not heard for longer than the limit', () => {
@@ -31,6 +31,19 @@ describe('stoodStill', () => {
   it('is said of a process whose beat is late by more than two', () => {
     expect(stoodStill(1000, { now: 4000, beatMs: 1000 })).toBe(false);
     expect(stoodStill(1000, { now: 4001, beatMs: 1000 })).toBe(true);
+  });
+});
+
+describe('probesFor', () => {
+  it('ends a connection that is cut in time for its news and a silence to be said at once', () => {
+    for (const silenceMs of [3000, 8000, 20_000]) {
+      const { probesAfterSeconds, secondsBetweenProbes, probes } = probesFor({ ...watchLimits, silenceMs });
+      const endsMs = 1000 * (probesAfterSeconds + probes * secondsBetweenProbes);
+      expect(endsMs + watchLimits.graceMs).toBe(silenceMs);
+    }
+    // The others say so within 10 s, with a second for the turn of a timer.
+    expect(watchLimits.silenceMs).toBeLessThan(9000);
+    expect(probesFor({ silenceMs: 120, graceMs: 30 }).probes).toBe(1);
   });
 });
 

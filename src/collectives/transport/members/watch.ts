@@ -27,6 +27,24 @@ export function limitsFor(silenceMs: number): WatchLimits {
   return { ...watchLimits, silenceMs, beatMs: Math.min(watchLimits.beatMs, silenceMs / 6) };
 }
 
+/** When a connection on which nothing comes back ends by itself. */
+export interface Probes {
+  readonly probesAfterSeconds: number;
+  readonly secondsBetweenProbes: number;
+  /** Without an answer. */
+  readonly probes: number;
+}
+
+/**
+ * Probes by which a rank finds that its neighbour is out of reach, where both are heard by rank 0, in time for it to be named as soon as one
+ * that is silent. WHY not a limit for bytes that are not confirmed (TCP_USER_TIMEOUT): it also ends the connection with a rank that
+ * computes and so reads nothing. Pure function.
+ */
+export function probesFor({ silenceMs, graceMs }: Pick<WatchLimits, 'silenceMs' | 'graceMs'>): Probes {
+  const seconds = Math.floor((silenceMs - graceMs) / 1000);
+  return { probesAfterSeconds: 1, secondsBetweenProbes: 1, probes: Math.max(1, seconds - 1) };
+}
+
 /** Ranks that have been silent for too long. Pure function. */
 export function silentRanks(
   ranks: ReadonlyMap<number, RankState>,

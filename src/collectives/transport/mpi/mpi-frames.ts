@@ -52,7 +52,7 @@ export class MpiReader implements RingReader {
       this.#onWrong(wrong ?? this.#refusal(String(frame)));
       return false;
     }
-    this.#taker.ends(slot.payload.subarray(0, frame.length));
+    this.#taker.ends(slot.payload.subarray(0, frame.length), frame.checksum);
     slot.messages = this.#receive(slot);
     this.#next = (this.#next + 1) % window;
     return true;
@@ -81,6 +81,7 @@ export class MpiReader implements RingReader {
 export class MpiWriter implements RingWriter {
   readonly #messages: MessagePassing;
   readonly #to: number;
+  readonly isChecked = false;
   #signature: Signature | undefined;
   #index = 0;
   #sending: Pending[] = [];

@@ -60,9 +60,11 @@ describe.each(['sum', 'max'] as const)('the %s of a ring', (op) => {
     expected.set(own, start);
     const [actual, inPlace] = [expected.slice(), expected.slice()];
     reduceInto(expected, other, { op, start });
-    kernels.reduce(actual, bytesOf(other), { op, start });
+    expect(kernels.reduce(actual, bytesOf(other), { op, start })).toBeUndefined();
     kernels.staging.set(bytesOf(other));
-    kernels.reduce(inPlace, kernels.staging.subarray(0, length), { op, start });
+    const checksum = kernels.reduce(inPlace, kernels.staging.subarray(0, length), { op, start, isChecked: true });
+    const result = bytesOf(expected).subarray(4 * start, 4 * start + length);
+    expect(checksum).toBe(length === 0 ? undefined : kernels.checksum(result));
     for (const one of [actual, inPlace]) expect(Buffer.compare(bytesOf(one), bytesOf(expected))).toBe(0);
   });
 

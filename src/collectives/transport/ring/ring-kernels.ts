@@ -8,8 +8,17 @@ export interface RingKernels {
   readonly staging: Uint8Array;
   /** The checksum of a payload of one frame at most, wherever it lies. */
   checksum(payload: Uint8Array): number;
-  /** As `reduceInto`: elements of `into` from `start` on become the sum, or the larger, of themselves and those of a payload. */
-  reduce(into: Floats, payload: Uint8Array, how: { readonly op: TransportOp; readonly start: number }): void;
+  /**
+   * As `reduceInto`: elements of `into` from `start` on become the sum, or the larger, of themselves and those of a payload.
+   * @returns with `isChecked`, the checksum of what they are then, where it costs less here than by `checksum`
+   */
+  reduce(into: Floats, payload: Uint8Array, how: ReduceHow): number | undefined;
+}
+
+export interface ReduceHow {
+  readonly op: TransportOp;
+  readonly start: number;
+  readonly isChecked?: boolean;
 }
 
 /** WHY declared here: its types come with those of browsers, which this package does not take. */
@@ -49,29 +58,33 @@ export function createKernels(): RingKernels {
     all.set(payload, place);
     return place;
   };
+  const hashed = (place: number, byteLength: number): number => {
+    const whole = wholeStrides(byteLength);
+    all.fill(0, place + byteLength, place + whole);
+    for (let lane = 0; lane < laneCount; lane++) lanes[lane] = lane;
+    if (whole > 0) hash(places.lanes, place, whole);
+    return folded(lanes, byteLength);
+  };
   return {
     staging,
     checksum(payload) {
       const { byteLength } = payload;
-      const whole = wholeStrides(byteLength);
-      const place = brought(payload, places.scratch);
-      all.fill(0, place + byteLength, place + whole);
-      for (let lane = 0; lane < laneCount; lane++) lanes[lane] = lane;
-      if (whole > 0) hash(places.lanes, place, whole);
-      return folded(lanes, byteLength);
+      return hashed(brought(payload, places.scratch), byteLength);
     },
-    reduce(into, payload, { op, start }) {
+    reduce(into, payload, { op, start, isChecked = false }) {
       if (into instanceof Float64Array) {
         const numbers = new Float64Array(payload.buffer, payload.byteOffset, payload.byteLength / 8);
-        return reduceInto(into, numbers, { op, start });
+        reduceInto(into, numbers, { op, start });
+        return undefined;
       }
       const { byteLength } = payload;
-      if (byteLength === 0) return;
+      if (byteLength === 0) return undefined;
       const target = bytesOf(into).subarray(4 * start, 4 * start + byteLength);
       const from = brought(payload, places.staging);
       all.set(target, places.scratch);
       (op === 'sum' ? sum : max)(places.scratch, from, wholeStrides(byteLength));
       target.set(all.subarray(places.scratch, places.scratch + byteLength));
+      return isChecked ? hashed(places.scratch, byteLength) : undefined;
     },
   };
 }

@@ -18,8 +18,8 @@ export interface RingOperation {
 export interface FrameTaker {
   /** Judges a frame by its header, before its payload is taken. */
   readonly begins: (frame: Frame) => Error | undefined;
-  /** Gets a payload that is whole. The bytes are aligned to 8, and valid during the call. */
-  readonly ends: (payload: Uint8Array) => void;
+  /** Gets a payload that is whole, and the checksum that it has. The bytes are aligned to 8, and valid during the call. */
+  readonly ends: (payload: Uint8Array, checksum: number) => void;
 }
 
 /** Frames from the rank before. Between two operations, what comes is left where it is. */
@@ -31,8 +31,13 @@ export interface RingReader {
 /** Frames to the rank behind. */
 export interface RingWriter {
   begin(signature: Signature): void;
-  /** @param payload  must not change until the writer is idle */
-  send(payload: Uint8Array): void;
+  /** Whether it sends checksums. */
+  readonly isChecked: boolean;
+  /**
+   * @param payload  must not change until the writer is idle
+   * @param checksum  of it, where it is known already
+   */
+  send(payload: Uint8Array, checksum?: number): void;
   /** Whether all that was sent has left the process. */
   readonly isIdle: boolean;
 }
@@ -66,7 +71,10 @@ export class RingRun {
     writer.begin(signature);
     for (const { start, length } of plan.sends) writer.send(buffer.subarray(start, start + length));
     if (plan.arrivals.length > 0) {
-      reader.begin({ begins: (frame) => this.#judge(frame), ends: (payload) => this.#take(payload) });
+      reader.begin({
+        begins: (frame) => this.#judge(frame),
+        ends: (payload, checksum) => this.#take(payload, checksum),
+      });
     }
     this.flushed();
   }
@@ -89,23 +97,31 @@ export class RingRun {
     return new EspalierError('GROUP_FRAME_INVALID', { peer, problem });
   }
 
-  #take(payload: Uint8Array): void {
+  #take(payload: Uint8Array, checksum: number): void {
     const { plan, buffer } = this.#operation;
     const arrival = plan.arrivals[this.#arrived];
     if (arrival === undefined) return;
-    this.#apply(arrival, payload);
+    const applied = this.#apply(arrival, payload, checksum);
     this.#arrived++;
     const isLast = this.#arrived === plan.arrivals.length;
     if (isLast) this.#ends.reader.end();
-    if (arrival.forward) this.#ends.writer.send(buffer.subarray(arrival.start, arrival.start + arrival.length));
+    if (arrival.forward) {
+      this.#ends.writer.send(buffer.subarray(arrival.start, arrival.start + arrival.length), applied);
+    }
     if (isLast) this.flushed();
   }
 
-  #apply({ start, how }: Arrival, payload: Uint8Array): void {
+  /** @returns the checksum of what is there now, where it is needed and known */
+  #apply({ start, how, forward }: Arrival, payload: Uint8Array, checksum: number): number | undefined {
     const { buffer, reduce } = this.#operation;
-    if (how === 'copy' || reduce === undefined) return buffer.set(payload, start);
+    if (how === 'copy' || reduce === undefined) {
+      buffer.set(payload, start);
+      return checksum;
+    }
     const { values, op } = reduce;
-    this.#ends.kernels.reduce(values, payload, { op, start: start / values.BYTES_PER_ELEMENT });
+    const { kernels, writer } = this.#ends;
+    const isChecked = forward && writer.isChecked;
+    return kernels.reduce(values, payload, { op, start: start / values.BYTES_PER_ELEMENT, isChecked });
   }
 }
 

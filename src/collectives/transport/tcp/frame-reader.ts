@@ -3,8 +3,8 @@ import { segmentBytes } from '../ring/plan.ts';
 import type { RingKernels } from '../ring/ring-kernels.ts';
 import type { FrameTaker, RingReader } from '../ring/ring.ts';
 
-/** Bytes that are read before it is known where they belong. */
-const spillBytes = 1 << 16;
+/** Bytes that are read at once before it is known where they belong. */
+const mostSpilled = 1 << 16;
 
 /**
  * Takes a stream of bytes apart into frames. Most of a payload is read to where it is checked, without a copy. Without a taker, which
@@ -14,7 +14,7 @@ export class FrameReader implements RingReader {
   readonly #header = Buffer.alloc(headerBytes);
   readonly #kernels: Pick<RingKernels, 'staging' | 'checksum'>;
   readonly #staging: Uint8Array;
-  readonly #spill = new Uint8Array(spillBytes);
+  readonly #spill: Uint8Array;
   readonly #onWrong: (error: Error | string) => void;
   #headerFilled = 0;
   /** The frame whose payload comes. */
@@ -28,8 +28,14 @@ export class FrameReader implements RingReader {
   /**
    * @param kernels  whose room this reader has for itself
    * @param onWrong  called once with what is wrong; nothing is taken after that
+   * @param spillBytes  of the room without a frame. Of a header's length, a payload comes nowhere but to its place
    */
-  constructor(kernels: Pick<RingKernels, 'staging' | 'checksum'>, onWrong: (error: Error | string) => void) {
+  constructor(
+    kernels: Pick<RingKernels, 'staging' | 'checksum'>,
+    onWrong: (error: Error | string) => void,
+    spillBytes = mostSpilled,
+  ) {
+    this.#spill = new Uint8Array(spillBytes);
     this.#kernels = kernels;
     this.#staging = kernels.staging;
     this.#onWrong = onWrong;
@@ -65,6 +71,11 @@ export class FrameReader implements RingReader {
       }
     }
     return !this.#isWrong;
+  }
+
+  /** Whether it takes frames. */
+  get isTaking(): boolean {
+    return this.#taker !== undefined && !this.#isWrong;
   }
 
   /** Begins to take frames, first of what was held. */
@@ -112,9 +123,9 @@ export class FrameReader implements RingReader {
     if (frame === undefined || this.#filled < frame.length) return;
     this.#frame = undefined;
     const payload = this.#staging.subarray(0, frame.length);
-    if (this.#kernels.checksum(payload) !== frame.checksum)
-      this.#refuse(`the checksum of frame ${frame.index} is wrong`);
-    else this.#taker?.ends(payload);
+    const isRight = this.#kernels.checksum(payload) === frame.checksum;
+    if (isRight) this.#taker?.ends(payload, frame.checksum);
+    else this.#refuse(`the checksum of frame ${frame.index} is wrong`);
   }
 
   #refuse(error: Error | string): void {

@@ -6,13 +6,20 @@ import type { RingWriter } from '../ring/ring.ts';
 /** Bytes that wait in a socket at most, besides one frame. More would only be checksummed too early. */
 const mostWaiting = 1 << 20;
 
+/** A payload that waits for its turn. */
+export interface Queued {
+  readonly payload: Uint8Array;
+  readonly checksum: number | undefined;
+}
+
 /** Sends frames as fast as the socket takes them, without a copy of their payloads. */
 export class FrameWriter implements RingWriter {
+  readonly isChecked = true;
   readonly #socket: Socket;
   readonly #kernels: Pick<RingKernels, 'checksum'>;
   readonly #onFlushed: () => void;
   #signature: Signature | undefined;
-  #queue: Uint8Array[] = [];
+  #queue: Queued[] = [];
   #next = 0;
   #index = 0;
   #unflushed = 0;
@@ -29,9 +36,9 @@ export class FrameWriter implements RingWriter {
     [this.#queue, this.#next, this.#index] = [[], 0, 0];
   }
 
-  /** @param payload  must not change until it is flushed */
-  send(payload: Uint8Array): void {
-    this.#queue.push(payload);
+  /** @param payload  must not change until it is flushed @param checksum  of it, if it is known */
+  send(payload: Uint8Array, checksum?: number): void {
+    this.#queue.push({ payload, checksum });
     this.#pump();
   }
 
@@ -43,9 +50,10 @@ export class FrameWriter implements RingWriter {
   #pump(): void {
     const signature = this.#signature;
     while (signature !== undefined && this.#next < this.#queue.length && this.#socket.writableLength < mostWaiting) {
-      const payload = this.#queue[this.#next++];
-      if (payload === undefined) return;
-      const header = encodeHeader({ ...signature, index: this.#index++ }, payload, this.#kernels.checksum(payload));
+      const queued = this.#queue[this.#next++];
+      if (queued === undefined) return;
+      const { payload, checksum = this.#kernels.checksum(payload) } = queued;
+      const header = encodeHeader({ ...signature, index: this.#index++ }, payload, checksum);
       this.#unflushed++;
       this.#socket.cork();
       this.#socket.write(header);

@@ -31,7 +31,7 @@ function changed(at: number, change: (byte: number) => number = (byte) => byte ^
   return frame;
 }
 
-describe('frames that are wrong', () => {
+describe.each(['system', 'node'] as const)('frames that are wrong, through the sockets of %s,', (plane) => {
   it.each<[string, Buffer, string]>([
     ['with a byte of the payload changed', changed(headerBytes + 3), 'the checksum of frame 0 is wrong'],
     ['with a byte of the header changed', changed(20), 'the checksum of a header is wrong'],
@@ -47,13 +47,38 @@ describe('frames that are wrong', () => {
       'frame 3 of 8 bytes',
     ],
   ])('%s are refused, and nothing of them is used', async (_, bytes, problem) => {
-    const { group, send } = await fake();
+    const { group, send } = await fake({ plane });
     const values = Float32Array.of(1, 2, 3, 4);
     const reduced = group.allReduce(values);
     send(bytes);
     await expect(reduced).rejects.toMatchObject({ code: 'GROUP_FRAME_INVALID', details: { peer: 1 } });
     await expect(group.barrier()).rejects.toThrow(problem);
     expect([...values]).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([20, headerBytes + 3])('cut off after %i bytes are not used, and their sender is lost', async (length) => {
+    const { group, send, die } = await fake({ plane, limits: { graceMs: 30 } });
+    const values = Float32Array.of(1, 2, 3, 4);
+    const reduced = group.allReduce(values);
+    send(goodFrame().subarray(0, length));
+    // WHY a turn: what is sent with the end may not arrive.
+    await new Promise((resolve) => setImmediate(resolve));
+    die();
+    await expect(reduced).rejects.toMatchObject({ code: 'GROUP_RANK_LOST', details: { lost: 1 } });
+    expect([...values]).toEqual([1, 2, 3, 4]);
+  });
+
+  it('that come a few bytes at a time are used', async () => {
+    const { group, send } = await fake({ plane });
+    const values = Float32Array.of(1, 2, 3, 4);
+    const reduced = group.allReduce(values);
+    const bytes = both();
+    for (let start = 0; start < bytes.length; start += 7) {
+      send(bytes.subarray(start, start + 7));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reduced;
+    expect([...values]).toEqual([30, 40, 13, 24]);
   });
 
   /** Both frames that rank 0 expects: what rank 1 has of its sum, and the sum of the other half. */
@@ -69,7 +94,7 @@ describe('frames that are wrong', () => {
     );
 
   it('are refused for this alone: the same without the fault are used', async () => {
-    const { group, send } = await fake();
+    const { group, send } = await fake({ plane });
     const values = Float32Array.of(1, 2, 3, 4);
     const reduced = group.allReduce(values);
     send(both());
@@ -78,7 +103,7 @@ describe('frames that are wrong', () => {
   });
 
   it('of an operation before are refused', async () => {
-    const { group, send } = await fake();
+    const { group, send } = await fake({ plane });
     const values = Float32Array.of(1, 2, 3, 4);
     const first = group.allReduce(values);
     send(both());
@@ -88,7 +113,7 @@ describe('frames that are wrong', () => {
     send(both());
     await expect(second).rejects.toMatchObject({ code: 'GROUP_MISMATCH' });
     expect([...values]).toEqual(before);
-    const again = await fake();
+    const again = await fake({ plane });
     const sums = [again.group.allReduce(values), again.group.allReduce(values)];
     again.send(Buffer.concat([both(0), both(1)]));
     await Promise.all(sums);

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 
 /** Certificates of a group, in PEM. Each rank shows its own, and takes those that the same authority signed. */
 export interface GroupTls {
@@ -16,6 +16,16 @@ export interface Intake {
   received(bytes: Uint8Array): boolean;
   /** Takes bytes that lie elsewhere, and keeps none of them without a copy. @returns as `received` */
   take(bytes: Uint8Array): boolean;
+}
+
+/** Node's hold on a connection. */
+export interface SocketHandle {
+  /** The system's number of it, below 0 when it is closed. It must be asked for before each use: it may be another file's afterwards. */
+  readonly fd: number;
+}
+
+function isHandle(value: unknown): value is SocketHandle {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'fd') === 'number';
 }
 
 /** A connection with another process. What takes its bytes can be exchanged. */
@@ -77,13 +87,26 @@ export class Link {
     else this.socket.resume();
   }
 
+  /** Reads nothing until `use` is called. What comes is left with the system. */
+  hold(): void {
+    this.socket.pause();
+  }
+
+  /** The open connection for the system's own calls; undefined with TLS, and where Node does not say what it is. */
+  get handle(): SocketHandle | undefined {
+    if (this.socket instanceof TLSSocket) return undefined;
+    // WHY Reflect: Node says it nowhere else.
+    const handle: unknown = Reflect.get(this.socket, '_handle');
+    return isHandle(handle) && handle.fd >= 0 ? handle : undefined;
+  }
+
   close(): void {
     this.socket.destroy();
   }
 
   #listen(): void {
     this.socket.setNoDelay(true);
-    // WHY: where the way between two neighbours is cut and rank 0 hears both, nothing else ends their connection. Ten probes follow, one a second.
+    // WHY: where the way between two neighbours is cut and rank 0 hears both, nothing else ends their connection. Ten probes follow, one a second, unless the plane of the numbers says otherwise.
     this.socket.setKeepAlive(true, 1000);
     this.socket.on('error', (error) => (this.#error = error));
     this.socket.on('end', () => this.#end());

@@ -7,10 +7,11 @@ import { Link, type GroupTls } from './link.ts';
 import { Listener } from './listener.ts';
 import { Members, missingRanks, unreachable } from '../members/members.ts';
 import { Messages } from './messages.ts';
+import type { PlaneChoice } from './open-plane.ts';
 import { TcpTransport } from './tcp-transport.ts';
-import { watchLimits, type WatchLimits } from '../members/watch.ts';
+import { probesFor, watchLimits, type WatchLimits } from '../members/watch.ts';
 
-export interface TcpOptions {
+export interface TcpOptions extends Omit<PlaneChoice, 'probes'> {
   readonly rank: number;
   readonly worldSize: number;
   /** Where rank 0 listens. */
@@ -99,12 +100,17 @@ class Joining {
     if (address === undefined)
       throw new EspalierError('GROUP_REFUSED', { rank, peer: 'rank 0', problem: 'it knows fewer ranks' });
     this.#before = (await this.#connect(address, { rank, worldSize, purpose: 'ring' })).link;
+    // WHY: the rank before may hear sooner than this one that all are there, and its numbers are no messages.
+    this.#before.hold();
     await this.#until(() => this.#next !== undefined);
     await this.#start();
     const [listener, next] = [this.#listener, this.#next];
     if (listener === undefined || next === undefined) throw new TypeError('a ring that is not whole');
     clearTimeout(this.#deadline);
-    return new TcpTransport({ rank, worldSize, members: this.#members, listener, next, before: this.#before });
+    const { plane, patience, limits } = this.#options;
+    const links = { listener, next, before: this.#before };
+    const choice = { plane, patience, probes: probesFor({ ...watchLimits, ...limits }) };
+    return new TcpTransport({ rank, worldSize, members: this.#members, ...links, ...choice });
   }
 
   async giveUp(error: unknown): Promise<void> {

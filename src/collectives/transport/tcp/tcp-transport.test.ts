@@ -1,13 +1,32 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOf } from '../../floats.ts';
 import { describeProcessGroup } from '../../testing/describe-process-group.ts';
 import { groupHere, onAll } from '../../testing/group-here.ts';
 import { ProcessGroup } from '../../process-group.ts';
 import { aloneTransport } from '../alone.ts';
 
 describeProcessGroup('nothing', () => Promise.resolve([new ProcessGroup(aloneTransport())]), [1]);
-describeProcessGroup('tcp', groupHere, [2, 3, 4, 7]);
+describeProcessGroup('tcp', (worldSize) => groupHere(worldSize, { plane: 'system' }), [2, 3, 4, 7]);
+describeProcessGroup("tcp, through Node's streams", (worldSize) => groupHere(worldSize, { plane: 'node' }), [2, 3]);
 
 describe('a group over tcp', () => {
+  it('ends in the same bytes through the sockets of the system and of Node', async () => {
+    const sums = [];
+    for (const plane of ['system', 'node'] as const) {
+      const groups = await groupHere(3, { plane });
+      const [values] = await onAll(groups, async (group) => {
+        const values = Float32Array.from({ length: 200_001 }, (_, i) => Math.sin(i * (group.rank + 1)) * 10 ** (i % 7));
+        await group.allReduce(values);
+        return values;
+      });
+      sums.push(bytesOf(values ?? new Float32Array()));
+      await onAll(groups, (group) => group.close());
+    }
+    const [system = new Uint8Array(), node = new Uint8Array()] = sums;
+    expect(system.byteLength).toBe(800_004);
+    expect(Buffer.compare(system, node)).toBe(0);
+  });
+
   it('refuses an operation that another rank does not call', async () => {
     const groups = await groupHere(2);
     const results = await Promise.allSettled(

@@ -1,17 +1,17 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { Floats, TransportOp } from '../../floats.ts';
 import type { Transport } from '../transport.ts';
-import { FrameReader } from './frame-reader.ts';
-import { FrameWriter } from './frame-writer.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { Link } from './link.ts';
 import type { Listener } from './listener.ts';
 import type { Members } from '../members/members.ts';
 import type { RingPlace } from '../ring/plan.ts';
 import { createKernels } from '../ring/ring-kernels.ts';
 import { RingOperations } from '../ring/ring-operations.ts';
-import { RingRun, type RingEnds, type RingOperation } from '../ring/ring.ts';
+import type { RingOperation } from '../ring/ring.ts';
+import { openPlane, type PlaneChoice } from './open-plane.ts';
 
-export interface TcpParts extends RingPlace {
+export interface TcpParts extends RingPlace, PlaneChoice {
   readonly members: Members;
   readonly listener: Listener;
   /** The link to the rank behind, to which this one sends. */
@@ -26,9 +26,8 @@ export class TcpTransport implements Transport {
   readonly rank: number;
   readonly worldSize: number;
   readonly #parts: TcpParts;
-  readonly #ends: RingEnds;
+  readonly #plane: DataPlane;
   readonly #operations: RingOperations;
-  #run: RingRun | undefined;
 
   constructor(parts: TcpParts) {
     const { rank, worldSize, members, next, before } = parts;
@@ -37,14 +36,21 @@ export class TcpTransport implements Transport {
     this.#parts = parts;
     this.#operations = new RingOperations(parts, (operation) => this.#do(operation));
     const [behind, ahead] = [(rank + 1) % worldSize, (rank - 1 + worldSize) % worldSize];
-    const kernels = createKernels();
-    const reader = new FrameReader(kernels, (error) => this.#refuse(ahead, error));
-    const writer = new FrameWriter(next.socket, kernels, () => this.#run?.flushed());
-    this.#ends = { rank, before: ahead, reader, writer, kernels };
-    before.use(reader, (error) => members.suspect(ahead, error?.message ?? 'closed'));
     next.use(
       silent(() => this.#refuse(behind, 'it sent something on a link on which it only listens')),
       (error) => members.suspect(behind, error?.message ?? 'closed'),
+    );
+    this.#plane = openPlane(
+      {
+        rank,
+        behind: { rank: behind, link: next },
+        before: { rank: ahead, link: before },
+        kernels: createKernels(),
+        failed: members.failed,
+        refuse: (peer, error) => this.#refuse(peer, error),
+        suspect: (peer, why) => members.suspect(peer, why),
+      },
+      parts,
     );
     members.failed.addEventListener('abort', () => this.#closeLinks(), { once: true });
     if (members.failed.aborted) this.#closeLinks();
@@ -83,21 +89,12 @@ export class TcpTransport implements Transport {
   }
 
   async #do(operation: RingOperation): Promise<void> {
-    const { members, before } = this.#parts;
+    const { members } = this.#parts;
     this.failed.throwIfAborted();
     members.begins();
-    let give: () => void = () => undefined;
     try {
-      await new Promise<void>((resolve, reject) => {
-        give = () => reject(this.failed.reason as Error);
-        this.failed.addEventListener('abort', give, { once: true });
-        this.#run = new RingRun(this.#ends, operation, resolve);
-        this.#run.start();
-        before.socket.resume();
-      });
+      await this.#plane.run(operation);
     } finally {
-      this.failed.removeEventListener('abort', give);
-      this.#run = undefined;
       members.ends();
     }
   }
