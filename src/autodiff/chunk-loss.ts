@@ -10,6 +10,8 @@ export interface ChunkLossOptions {
   readonly gradients: boolean;
   /** How much the floats of a part of a quantized last product may take, in bytes. Default: 8 MiB. */
   readonly headBytes?: number | undefined;
+  /** Whether the last product rounds its input as `roundProducts` does. Default: false. */
+  readonly roundProducts?: boolean | undefined;
 }
 
 /** WHY no more: a piece as large as what a layer computes finds room where one of a layer was. */
@@ -29,7 +31,8 @@ const defaultHeadBytes = 8 * 2 ** 20;
  *
  * @returns whether the graph was changed
  */
-export function chunkLoss(model: Model, { rows, gradients, headBytes = defaultHeadBytes }: ChunkLossOptions): boolean {
+export function chunkLoss(model: Model, options: ChunkLossOptions): boolean {
+  const { rows, gradients, headBytes = defaultHeadBytes, roundProducts = false } = options;
   const { graph } = model;
   const losses = graph.nodes.filter(({ opType, domain }) => opType === 'SoftmaxCrossEntropyLoss' && domain === '');
   const [loss] = losses;
@@ -39,7 +42,7 @@ export function chunkLoss(model: Model, { rows, gradients, headBytes = defaultHe
   const head = findFrozenHead(model, scores);
   const [before] = loss.outputs;
   if (head === undefined || before === undefined || scores.uses.size > 1) return false;
-  const body = lossBody(model, head, { gradients, dim: lossChunkDims(rows).chunk, headBytes });
+  const body = lossBody(model, head, { gradients, dim: lossChunkDims(rows).chunk, headBytes, roundProducts });
   const tape = new Tape(model, { scope: 'loss_chunks', insertBefore: loss });
   const each = inChunks(tape, { rows, hidden: head.hidden, labels }, body);
   const isSum = loss.stringAttribute('reduction', 'mean') === 'sum';

@@ -14,6 +14,7 @@ import { differentiate } from './differentiate.ts';
 import type { FrozenHead } from './frozen-head.ts';
 import { dequantizeAgain } from './passes/dequantize-again.ts';
 import { gradientPasses } from './passes/index.ts';
+import { roundProducts } from './passes/round-products.ts';
 import { transposeBytes } from './passes/transpose-bytes.ts';
 import { splitProducts, takeTermsInTurn } from './split-head.ts';
 
@@ -23,6 +24,8 @@ export interface LossBodyOptions {
   readonly dim: string;
   /** How much the floats of a part of a quantized last product may take. */
   readonly headBytes: number;
+  /** Whether the last product rounds its input, if its weights are integers. */
+  readonly roundProducts: boolean;
 }
 
 /**
@@ -32,7 +35,11 @@ export interface LossBodyOptions {
  *
  * It is built as a model of its own, which is differentiated as any other, and then moved.
  */
-export function lossBody(model: Model, head: FrozenHead, { gradients, dim, headBytes }: LossBodyOptions): Graph {
+export function lossBody(
+  model: Model,
+  head: FrozenHead,
+  { gradients, dim, headBytes, roundProducts: isRounded }: LossBodyOptions,
+): Graph {
   const own = createModel();
   for (const [domain, version] of model.opsets) own.opsets.set(domain, version);
   const copies = new Map<Value, Value>();
@@ -71,7 +78,7 @@ export function lossBody(model: Model, head: FrozenHead, { gradients, dim, headB
     outputs.push(gradient);
   }
   for (const output of outputs) graph.addOutput(output);
-  runPasses(own, [dequantizeAgain, transposeBytes, ...gradientPasses]);
+  runPasses(own, [dequantizeAgain, isRounded ? roundProducts : transposeBytes, ...gradientPasses]);
   takeTermsInTurn(own);
   runPasses(own, [removeDeadCode]);
   return moved(own, model, { origins, rows: [hidden, labels] });

@@ -77,7 +77,8 @@ function pieceOf({ constant }: Value, { rows, from, to }: Range): ConstantData |
 export function takeTermsInTurn(model: Model): void {
   for (const node of model.graph.nodes.filter(({ opType }) => opType === 'Gemm')) {
     const [, matrix, sum] = node.inputs;
-    const later = matrix?.producer?.opType === 'DequantizeLinear' ? matrix.producer.inputs[1]?.producer : undefined;
+    const made = matrix?.producer?.opType === 'Reshape' ? matrix.producer.inputs[0]?.producer : matrix?.producer;
+    const later = made?.opType === 'DequantizeLinear' ? made.inputs[1]?.producer : undefined;
     const zero = later?.inputs.findIndex((input) => input?.producer !== undefined) ?? -1;
     if (later?.opType !== 'Add' || zero < 0 || sum?.producer === undefined || sum.shape?.length !== 2) continue;
     const tape = new Tape(model, {

@@ -64,6 +64,7 @@ export {
   moduleKey,
   type ModuleKind,
   modulePartsKey,
+  roundedInputKey,
 } from './modules.ts';
 export type { Node } from './graph.ts';
 export { decodeModel } from './onnx/decode.ts';

@@ -11,6 +11,12 @@ export const moduleKey = 'espalier.module';
 export const modulePartsKey = 'espalier.module.parts';
 
 /**
+ * Metadata key on the product of a module with frozen weights that rounds its input when the model is served. A training may round it
+ * too.
+ */
+export const roundedInputKey = 'espalier.rounded-input';
+
+/**
  * Metadata key on a node that joins the products of all experts of a mixture. The value is the JSON of an `ExpertGroup`. The node has a
  * `moduleKey` too.
  */

@@ -20,9 +20,15 @@ export function dequantizedWeight({ producer: node, uses }: Value): DequantizedW
   return node.intAttribute('axis', 1) === 1 ? { bytes, scale, zeroPoint, rows, columns } : undefined;
 }
 
-/** Removes what computes a value that nothing reads, and what only that has read. */
-export function removeUnused(graph: Graph, { producer, name }: Value): void {
-  const isThere = producer !== undefined && graph.value(name)?.producer === producer;
+/** Removes what computes a value that nothing reads, and what only that has read, constants included. */
+export function removeUnused(graph: Graph, value: Value): void {
+  const { producer, name } = value;
+  if (producer === undefined) {
+    const isThere = graph.initializers.get(name) === value && !value.isGraphInput;
+    if (isThere && !value.isUsed) graph.removeInitializer(value);
+    return;
+  }
+  const isThere = graph.value(name)?.producer === producer;
   if (!isThere || producer.outputs.some((output) => output?.isUsed)) return;
   const inputs = producer.inputs.filter((input) => input !== undefined);
   graph.removeNode(producer);

@@ -27,29 +27,57 @@ export function dequantizedRows(tape: Tape, quantized: QuantizedRows): Value {
   return withOperator(tape, quantized, blocks) ?? withArithmetic(tape, quantized, blocks);
 }
 
-/** Uses DequantizeLinear on the same bytes with another type; undefined if their layout does not permit this. */
+/**
+ * Uses DequantizeLinear on the same bytes with another type; undefined if their layout does not permit this.
+ *
+ * WHY each block as a row with one scale: ONNX Runtime dequantizes such rows with vector instructions, and blocks number by number, with
+ * 8 bits in 0.8 and in 4.4 ms for 896 × 4,864, with 4 bits in 3.8 and in 8.6.
+ */
 function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Value | undefined {
-  const { packed, scales, zeroPoints, rows, bits, blockSize, after } = quantized;
-  // WHY: before opset 21 DequantizeLinear supports neither blocks nor 4 bits.
-  if ((tape.model.opsets.get('') ?? 0) < 21) return undefined;
-  const dtype = bits === 4 ? 'uint4' : 'uint8';
-  const weight = retyped(tape, packed, dtype, [rows, blocks * blockSize]);
-  const zeros = zeroPoints ? packedZeros(tape, quantized, blocks) : middle(tape, dtype, [rows, blocks]);
-  if (weight === undefined || zeros === undefined) return undefined;
-  // WHY not a Reshape: ONNX Runtime would compute it when it loads the model, and hold the scales twice.
-  const factors = scales.dtype && retyped(tape, scales, scales.dtype, [rows, blocks]);
-  const later = add(tape, factors ?? shaped(tape, scales, [rows, blocks]), zeroAfter(tape, after, scales.dtype));
-  return tape.op('DequantizeLinear', [weight, later, zeros], {
-    attributes: { axis: 1, block_size: blockSize },
+  const { scales, rows, blockSize, after } = quantized;
+  const stored = storedBlocks(tape, quantized);
+  if (stored === undefined) return undefined;
+  const later = add(tape, stored.scales ?? shaped(tape, scales, [rows * blocks]), zeroAfter(tape, after, scales.dtype));
+  const floats = tape.op('DequantizeLinear', [stored.weight, later, stored.zeros], {
+    attributes: { axis: 0 },
     ...(scales.dtype && { dtype: scales.dtype }),
-    shape: [rows, blocks * blockSize],
+    shape: [rows * blocks, blockSize],
   });
+  return shaped(tape, floats, [rows, blocks * blockSize]);
 }
 
-function packedZeros(tape: Tape, { zeroPoints, rows, bits }: QuantizedRows, blocks: number): Value | undefined {
+/** What DequantizeLinear reads to make floats of blocks, each block as a row. */
+export interface StoredBlocks {
+  /** Unsigned integers of 4 or 8 bits, [rows · blocks, size of a block] */
+  readonly weight: Value;
+  /** Of the same type, [rows · blocks] */
+  readonly zeros: Value;
+  /** [rows · blocks]; undefined if they are no constant. */
+  readonly scales: Value | undefined;
+}
+
+/** The same bytes with other types; undefined if their layout does not permit this. */
+export function storedBlocks(tape: Tape, quantized: Omit<QuantizedRows, 'after'>): StoredBlocks | undefined {
+  const { packed, scales, zeroPoints, rows, columns, bits, blockSize } = quantized;
+  // WHY: before opset 21 DequantizeLinear does not support 4 bits.
+  if ((tape.model.opsets.get('') ?? 0) < 21) return undefined;
+  const dtype = bits === 4 ? 'uint4' : 'uint8';
+  const blocks = Math.ceil(columns / blockSize);
+  const weight = retyped(tape, packed, dtype, [rows * blocks, blockSize]);
+  const zeros = zeroPoints ? packedZeros(tape, quantized, blocks) : middle(tape, dtype, [rows * blocks]);
+  if (weight === undefined || zeros === undefined) return undefined;
+  // WHY not a Reshape: ONNX Runtime would compute it when it loads the model, and hold the scales twice.
+  return { weight, zeros, scales: scales.dtype && retyped(tape, scales, scales.dtype, [rows * blocks]) };
+}
+
+function packedZeros(
+  tape: Tape,
+  { zeroPoints, rows, bits }: Pick<QuantizedRows, 'zeroPoints' | 'rows' | 'bits'>,
+  blocks: number,
+): Value | undefined {
   // WHY: with 4 bits and an odd number of blocks, a row of zero points ends with an unused half byte.
   if (zeroPoints?.dtype !== 'uint8' || (bits === 4 && blocks % 2 === 1)) return undefined;
-  return retyped(tape, zeroPoints, bits === 4 ? 'uint4' : 'uint8', [rows, blocks]);
+  return retyped(tape, zeroPoints, bits === 4 ? 'uint4' : 'uint8', [rows * blocks]);
 }
 
 /** The default zero point: half of the range. */

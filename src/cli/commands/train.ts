@@ -216,7 +216,7 @@ function declareOptions(command: Command): void {
     .option('--full', 'train every weight; the output is a whole model')
     .option('--recompute', 'keep no activations of a layer, and compute them again: less memory, the same steps')
     .option('--logit-rows <n>', 'targets whose logits are in memory at once, 0 = all (default: by the vocabulary)')
-    .option('--exact-products', 'multiply floats by weights of int8, not bytes as serving does: slower, not rounded')
+    .option('--exact-products', 'multiply floats by quantized weights, not bytes as serving does: slower, not rounded')
     .option('--memory-limit <size>', 'choose what fits into so much memory, such as 1.5GB, and takes the same steps')
     .option('--pack', 'keep a base of floats in the layouts of its products too (default: unless --recompute)')
     .option('--no-pack', 'hold a base of floats once, as it lies in the files: less memory, slower')

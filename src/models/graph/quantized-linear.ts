@@ -1,4 +1,13 @@
-import { byteProduct, middlesOf, moduleKey, roundedRows, zeroAfter, type Tape, type Value } from '../../ir/index.ts';
+import {
+  byteProduct,
+  middlesOf,
+  moduleKey,
+  roundedInputKey,
+  roundedRows,
+  zeroAfter,
+  type Tape,
+  type Value,
+} from '../../ir/index.ts';
 import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { float8Floats } from './float8-floats.ts';
@@ -67,10 +76,12 @@ export interface BlocksInputs {
 export function blocksProduct(builder: GraphBuilder, tape: Tape, product: BlocksInputs): Value {
   const { x, weight, packed, scales, zeroPoints } = product;
   const { rows: N, columns: K, bits, blockSize } = weight;
-  const level = !builder.exact && weight.activations === 'int8' ? 4 : 0;
+  const isRounded = weight.activations === 'int8';
+  const level = !builder.exact && isRounded ? 4 : 0;
   return tape.op('MatMulNBits', [x, packed, scales, ...(zeroPoints ? [zeroPoints] : [])], {
     domain: 'com.microsoft',
     attributes: { K, N, bits, block_size: blockSize, accuracy_level: level },
+    ...(isRounded && { metadata: { [roundedInputKey]: '8 bits' } }),
   });
 }
 

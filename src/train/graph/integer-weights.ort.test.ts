@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
-import { gradientKey } from '../../autodiff/index.ts';
+import { gradientKey, recomputedKey } from '../../autodiff/index.ts';
 import { narrowActivations } from '../../execution/kernels/narrow-activations.ts';
 import { decodeModel, inferShapes, runPasses } from '../../ir/index.ts';
 import { createRandomBase, openBaseModel } from '../../models/index.ts';
@@ -104,13 +104,33 @@ describe('weights of integers', () => {
     expect(memoryOf({ graph, micro }) / kept).toBeLessThan(0.9);
   });
 
-  it('of int8 multiply bytes, with the same bits when layers are computed again', async () => {
-    const once = await passOf('int8', { recompute: false, roundProducts: true });
-    expect(await passOf('int8', { recompute: true, roundProducts: true })).toEqual(once);
-    const exact = await passOf('int8', { recompute: false });
+  it.each([
+    ['int8', 0.1],
+    ['blocks', 0.15],
+  ] as const)('of %s multiply bytes, with the same bits when layers are computed again', async (name, bound) => {
+    const once = await passOf(name, { recompute: false, roundProducts: true });
+    expect(await passOf(name, { recompute: true, roundProducts: true })).toEqual(once);
+    const exact = await passOf(name, { recompute: false });
     const distance = Math.hypot(...once.map((value, i) => value - (exact[i] ?? NaN))) / Math.hypot(...exact);
     expect(distance).toBeGreaterThan(1e-5);
-    expect(distance).toBeLessThan(0.1);
+    expect(distance).toBeLessThan(bound);
+  });
+
+  it('of blocks become bytes once for both products of a layer that is computed again', async () => {
+    const { graph } = await build('blocks', { recompute: true, roundProducts: true });
+    const { nodes, initializers } = decodeModel(graph.bytes).graph;
+    const products = nodes.filter(({ opType }) => opType === 'MatMulIntegerToFloat');
+    const repeated = new Set(products.flatMap(({ metadata }) => metadata.get(recomputedKey) ?? []));
+    const backward = products.flatMap(({ metadata }) => metadata.get(gradientKey) ?? []);
+    const forward = 7 * wide.layers + 1;
+    expect(products).toHaveLength(forward + repeated.size + backward.length);
+    // Nothing needs the gradient of the lowest layer's input, which three products read, and that of the head is not rounded.
+    expect(backward).toHaveLength(forward - 3 - 1);
+    expect(backward.filter((label) => repeated.has(label)).length).toBeGreaterThanOrEqual(5 * (wide.layers - 1) - 3);
+    // The floats of the head are made once more, for its gradient.
+    const made = forward + repeated.size + backward.filter((label) => !repeated.has(label)).length;
+    expect(nodes.filter(({ opType }) => opType === 'DequantizeLinear')).toHaveLength(made + 1);
+    expect([...initializers.values()].filter(({ isUsed }) => !isUsed).map(({ name }) => name)).toEqual([]);
   });
 
   it('of int8 multiply bytes in every product of the layers, whose levels can be made fewer', async () => {

@@ -80,7 +80,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   // WHY here too: the loss of an evaluation must equal that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
   const rows = options.logitRows ?? logitRowsOf(base.config, options);
-  takeLossInChunks(model, { gradients, rows, headBytes: options.headBytes });
+  takeLossInChunks(model, { gradients, rows, headBytes: options.headBytes, roundProducts: options.roundProducts });
   // WHY: an evaluation rounds as the training does.
   if (!gradients) runPasses(model, [options.roundProducts === true ? roundProducts : transposeBytes]);
   const trained = parameters.filter(({ name }) => trainable.trains?.(name) ?? true);
@@ -102,7 +102,7 @@ export function isHeldOnce(
 
 /** Whether products round what they read to bytes. */
 export function multipliesBytes({ nodes }: Graph): boolean {
-  return nodes.some(({ opType }) => opType === 'MatMulIntegerToFloat');
+  return nodes.some(({ opType, subgraphs }) => opType === 'MatMulIntegerToFloat' || subgraphs.some(multipliesBytes));
 }
 
 /** Checks that every weight to be trained is an input that the graph reads. */

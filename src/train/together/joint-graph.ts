@@ -77,7 +77,8 @@ export async function createJointGraph(
   const added = graph.inputs.filter((input) => !data.has(input));
   const values = trainings.map((_, lane) => added.filter(({ name }) => isParameter(name, lane)));
   runPasses(model, [exactProducts, exactDequantization]);
-  takeLossInChunks(model, { gradients, rows: logitRows ?? logitRowsOf(base.config, { recompute }) });
+  const rows = logitRows ?? logitRowsOf(base.config, { recompute });
+  takeLossInChunks(model, { gradients, rows, roundProducts: isRounded });
   if (!gradients) runPasses(model, [isRounded === true ? roundProducts : transposeBytes]);
   const outputs = gradients
     ? addGradients(model, values.flat(), { recompute, roundProducts: isRounded })
