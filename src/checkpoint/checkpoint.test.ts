@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeMulti } from '@msgpack/msgpack';
+import { encode, decodeMulti } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles } from '../native/index.ts';
@@ -140,6 +140,28 @@ describe('decodeIndex', () => {
     expect(decodeIndex(new Uint8Array(100))).toContain('does not have the hash');
   });
 
+  it.each([
+    ['parts', { bytes: -1 }],
+    ['parts', { bytes: 1.5 }],
+    ['parts', { type: 'int8' }],
+    ['parts', { type: 'toString' }],
+    ['parts', { name: '' }],
+    ['parts', { sha256: new Uint8Array(31) }],
+    ['parts', { other: 1 }],
+    ['index', { kind: '' }],
+    ['index', { parts: 3 }],
+    ['index', { version: 0 }],
+    ['index', { format: 'another' }],
+    ['index', { other: 1 }],
+  ])('refuses an index with this in its %s: %j', (place, change) => {
+    const part = { name: 'a', file: 'a.bin', type: 'bytes', bytes: 1, sha256: new Uint8Array(32) };
+    const parts = [place === 'parts' ? { ...part, ...change } : part];
+    const index = { format: 'espalier-checkpoint', version: 1, kind: 'k', state: 0, parts };
+    expect(decodeIndex(signed(place === 'index' ? { ...index, ...change } : index))).toContain('is not an index');
+    expect(decodeIndex(signed({ ...index, parts: [part] }))).toMatchObject({ kind: 'k' });
+    expect(decodeIndex(signed({ ...index, version: 2 }))).toContain('has version 2');
+  });
+
   it('never throws, whatever the bytes are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -172,3 +194,9 @@ describe('a folder of checkpoints', () => {
     await expect(resolveCheckpoints(join(folder, 'none'))).rejects.toMatchObject({ code: 'CHECKPOINT_NOT_FOUND' });
   });
 });
+
+/** An index as it is written, whatever it says. */
+function signed(index: unknown): Uint8Array {
+  const body = encode(index);
+  return Buffer.concat([body, Buffer.from([0xc4, 0x20]), createHash('sha256').update(body).digest()]);
+}

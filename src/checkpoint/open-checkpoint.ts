@@ -1,4 +1,5 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync, type Stats } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError, Sha256 } from '../core/index.ts';
 import { NativeMemory } from '../native/index.ts';
@@ -22,12 +23,13 @@ export class OpenCheckpoint {
    * @throws EspalierError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID
    */
   static async open(path: string): Promise<OpenCheckpoint> {
+    // WHY not on another thread: these calls take microseconds, and handing one over takes 0.3 ms of processor time and waits for the thread.
     const place = join(path, indexName);
-    const found = await stat(place).catch(() => undefined);
+    const found = statsOf(place);
     if (found?.isFile() !== true) throw new EspalierError('CHECKPOINT_NOT_FOUND', { path, expected: indexName });
-    const index = found.size > maxIndexBytes ? `${indexName} is too large` : decodeIndex(await readFile(place));
+    const index = found.size > maxIndexBytes ? `${indexName} is too large` : decodeIndex(readFileSync(place));
     if (typeof index === 'string') throw invalid(path, index);
-    await Promise.all(index.parts.map((part) => assertLength(path, part)));
+    for (const part of index.parts) assertLength(path, part);
     return new OpenCheckpoint(path, index);
   }
 
@@ -71,8 +73,17 @@ export class OpenCheckpoint {
   }
 }
 
-async function assertLength(path: string, { file, bytes, type }: CheckpointPart): Promise<void> {
-  const found = await stat(join(path, file)).catch(() => undefined);
+/** undefined if there is no such file, or if it cannot be looked at. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function assertLength(path: string, { file, bytes, type }: CheckpointPart): void {
+  const found = statsOf(join(path, file));
   if (found === undefined) throw invalid(path, `${file} is missing`);
   if (found.size !== bytes) throw invalid(path, `${file} has ${found.size} bytes, and the index names ${bytes}`);
   if (bytes % partTypes[type] !== 0) throw invalid(path, `the length of ${file} is no multiple of that of ${type}`);
