@@ -226,7 +226,7 @@ function declareOptions(command: Command): void {
     .option('--sample-prompt <text>', 'ask the model this before and after; may be repeated', collect)
     .option('--sample-tokens <n>', 'the most tokens of such an answer (default: 64)')
     .option('--dry-run', 'read and check everything, predict steps, tokens and peak memory, and train nothing')
-    .option('--max-pass-tokens <n>', 'with runs: tokens of several runs in one pass at most (default: 4096)')
+    .option('--max-pass-tokens <n>', 'with runs: tokens of several runs in one pass at most (default: 512)')
     .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
     .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
     .option(

@@ -8,10 +8,11 @@ import type { ParameterSpec } from '../graph/parameter-arena.ts';
 import type { TrainingInputs } from '../loop/training-inputs.ts';
 import { sharedObjective } from './assert-together.ts';
 import { RefusedCompany, type Companion } from './companion.ts';
-import { createJointGraph, type JointGraph } from './joint-graph.ts';
+import { createJointGraph, type JointGraph, type LaneInputs } from './joint-graph.ts';
 import { JointSession, type LaneMemory, type LanePass } from './joint-session.ts';
 import { Meeting } from './meeting.ts';
 import { planMicroBatches } from './plan-passes.ts';
+import { haveOneForm, placesOf, widestOf } from './slots.ts';
 
 export interface CompanyOptions {
   readonly base: BaseModel;
@@ -23,7 +24,7 @@ export interface CompanyOptions {
 
 type Kind = 'evaluation' | 'training';
 
-interface Request extends LanePass {
+interface Request extends Omit<LanePass, 'memory'> {
   readonly kind: Kind;
 }
 
@@ -41,7 +42,9 @@ export class Company implements Disposable {
   /** For each training what it trains. */
   readonly #gate: Promise<readonly (readonly ParameterSpec[])[]>;
   #open: () => void = () => undefined;
-  /** The training graph of all, until it is loaded. */
+  /** Whether all have adapters of one form. */
+  #isUniform = false;
+  /** The first training graph, until it is loaded. */
   #first: JointGraph | undefined;
 
   constructor(options: CompanyOptions) {
@@ -87,8 +90,10 @@ export class Company implements Disposable {
   async #begin(): Promise<(readonly ParameterSpec[])[]> {
     if (this.#isRefused) throw new RefusedCompany();
     const lanes = Array.from({ length: this.#options.members }, (_, lane) => lane);
-    this.#first = await this.#graphOf('training', lanes);
-    return this.#first.lanes.map(({ parameters }) => parameters);
+    this.#isUniform = haveOneForm(this.#lanesOf(lanes));
+    this.#first = await this.#graphOf('training', this.#isUniform ? lanes.slice(0, 1) : lanes);
+    const own = this.#first.lanes.map(({ parameters }) => parameters);
+    return lanes.map((lane) => own[this.#isUniform ? 0 : lane] ?? []);
   }
 
   #passesOf(
@@ -123,10 +128,12 @@ export class Company implements Disposable {
   async #hold(requests: ReadonlyMap<number, Request>): Promise<Map<number, PromiseSettledResult<LossResult>>> {
     const results = new Map<number, PromiseSettledResult<LossResult>>();
     const [kind = 'training'] = [...requests.values()].map((request) => request.kind);
-    const session = await this.#sessionFor(kind);
+    const batches = new Map([...requests].map(([lane, { micro }]) => [lane, micro]));
+    const plan = planMicroBatches(batches, this.#options);
+    const session = await this.#sessionFor(kind, widestOf(plan));
     const run = async (lanes: readonly number[]): Promise<void> => {
       try {
-        for (const [lane, value] of await session.run(only(requests, lanes))) {
+        for (const [lane, value] of await this.#run(session, only(requests, lanes))) {
           results.set(lane, { status: 'fulfilled', value });
         }
       } catch (reason) {
@@ -135,30 +142,53 @@ export class Company implements Disposable {
         else for (const each of lanes) await run([each]);
       }
     };
-    const batches = new Map([...requests].map(([lane, { micro }]) => [lane, micro]));
-    for (const lanes of planMicroBatches(batches, this.#options)) await run(lanes);
+    for (const lanes of plan) await run(lanes);
     return results;
   }
 
-  /** A session with every training that is present. */
-  async #sessionFor(kind: Kind): Promise<LaneSession> {
-    const lanes = [...this.#memories[kind].keys()].sort((a, b) => a - b);
+  async #run(
+    { session, own }: OpenSession,
+    requests: ReadonlyMap<number, Request>,
+  ): Promise<(readonly [number, LossResult])[]> {
+    const places = placesOf([...requests.keys()], own);
+    const passes = new Map<number, LanePass>();
+    for (const [lane, { kind, micro, place }] of requests) {
+      const [seat, memory] = [places.get(lane), this.#memories[kind].get(lane)];
+      if (seat === undefined || memory === undefined) throw new TypeError(`training ${lane} has no place`);
+      passes.set(seat, { micro, place, memory });
+    }
+    const results = await session.run(passes);
+    return [...places].flatMap(([lane, seat]) => {
+      const result = results.get(seat);
+      return result === undefined ? [] : [[lane, result] as const];
+    });
+  }
+
+  /** A session with a place for every training that is present, or with so many places as a pass needs where any can take any. */
+  async #sessionFor(kind: Kind, widest: number): Promise<OpenSession> {
+    const present = [...this.#memories[kind].keys()].sort((a, b) => a - b);
     const open = this.#sessions[kind];
-    if (
-      open !== undefined &&
-      lanes.every((lane) => open.lanes.includes(lane)) &&
-      2 * lanes.length > open.lanes.length
-    ) {
-      return laneSession(open);
+    const isWide = open !== undefined && widest <= open.places;
+    if (isWide && (open.own === undefined || present.every((lane) => open.own?.includes(lane)))) {
+      const needed = open.own === undefined ? Math.min(present.length, open.places) : present.length;
+      if (2 * needed > open.places) return open;
     }
     open?.session.dispose();
     delete this.#sessions[kind];
-    const isFirst = kind === 'training' && lanes.length === this.#options.members;
-    const graph = (isFirst ? this.#first : undefined) ?? (await this.#graphOf(kind, lanes));
+    const lanes = this.#isUniform ? present.slice(0, widest) : present;
+    const first = kind === 'training' && lanes.length === this.#first?.lanes.length ? this.#first : undefined;
+    const graph = first ?? (await this.#graphOf(kind, lanes));
     this.#first = undefined;
-    const memories = lanes.flatMap((lane) => this.#memories[kind].get(lane) ?? []);
-    const session = await JointSession.open(graph, memories, this.#options);
-    return laneSession((this.#sessions[kind] = { session, lanes }));
+    const session = await JointSession.open(graph, this.#options);
+    const own = this.#isUniform ? undefined : lanes;
+    return (this.#sessions[kind] = { session, own, places: lanes.length });
+  }
+
+  #lanesOf(lanes: readonly number[]): LaneInputs[] {
+    // WHY the longest of all: any training may take the place.
+    const maxLength = Math.max(...[...this.#inputs.values()].map((each) => each.maxLength));
+    const inputs = lanes.flatMap((lane) => this.#inputs.get(lane) ?? []);
+    return inputs.map(({ trainable, config: { seed } }) => ({ trainable, maxLength, seed }));
   }
 
   async #graphOf(kind: Kind, lanes: readonly number[]): Promise<JointGraph> {
@@ -167,11 +197,10 @@ export class Company implements Disposable {
     if (first === undefined) throw new TypeError('a graph needs a training');
     const { config } = first;
     const objective = sharedObjective(inputs);
-    const trainings = inputs.map(({ trainable, maxLength, config: { seed } }) => ({ trainable, maxLength, seed }));
     const gradients = kind === 'training';
     const { recompute, ...settings } = graphSettingsOf(config);
     const options = { ...settings, recompute: gradients && recompute, objective, gradients };
-    return createJointGraph(first.base, trainings, options);
+    return createJointGraph(first.base, this.#lanesOf(lanes), options);
   }
 
   dispose(): void {
@@ -185,23 +214,9 @@ export class Company implements Disposable {
 
 interface OpenSession {
   readonly session: JointSession;
-  /** The trainings in it, in the order of its lanes. */
-  readonly lanes: readonly number[];
-}
-
-/** A session whose lanes have the numbers of their trainings. */
-interface LaneSession {
-  run(passes: ReadonlyMap<number, LanePass>): Promise<Map<number, LossResult>>;
-}
-
-function laneSession({ session, lanes }: OpenSession): LaneSession {
-  return {
-    run: async (passes) => {
-      const own = new Map([...passes].map(([lane, pass]) => [lanes.indexOf(lane), pass]));
-      const results = await session.run(own);
-      return new Map([...results].map(([lane, result]) => [lanes[lane] ?? lane, result]));
-    },
-  };
+  /** The trainings whose own places they are, in their order. undefined: any can take any. */
+  readonly own: readonly number[] | undefined;
+  readonly places: number;
 }
 
 class LaneRunner implements PassRunner {
@@ -234,6 +249,6 @@ function evaluationsFirst(requests: ReadonlyMap<number, Request>): ReadonlyMap<n
   return evaluations.size > 0 ? evaluations : requests;
 }
 
-function only(requests: ReadonlyMap<number, Request>, lanes: readonly number[]): Map<number, LanePass> {
+function only(requests: ReadonlyMap<number, Request>, lanes: readonly number[]): Map<number, Request> {
   return new Map([...requests].filter(([lane]) => lanes.includes(lane)));
 }

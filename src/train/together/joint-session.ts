@@ -12,7 +12,7 @@ import type { JointGraph, Lane } from './joint-graph.ts';
 import { mergeBatches, type LaneSizes } from './merge-batches.ts';
 import { targetLossesOutput } from './target-losses.ts';
 
-/** What a lane reads and writes. */
+/** What a training reads and writes. */
 export interface LaneMemory {
   readonly parameters: ParameterArena;
   /** Memory for the gradients, in the layout of the parameters; absent in a session for evaluation. */
@@ -22,8 +22,9 @@ export interface LaneMemory {
   readonly seed: number;
 }
 
-/** The rows of one lane in a pass. */
+/** The rows of one training in a pass, and what it reads and writes. */
 export interface LanePass {
+  readonly memory: LaneMemory;
   readonly micro: MicroBatch;
   readonly place: PassPlace;
 }
@@ -33,7 +34,8 @@ export class JointSession implements Disposable {
   readonly #graph: JointGraph;
   readonly #open: OpenGraph;
   readonly #binding: IoBinding;
-  readonly #lanes: readonly LaneMemory[];
+  /** What is bound to each lane. */
+  readonly #seated: LaneMemory[] = [];
   readonly #batch = new BatchMemory();
   readonly #sum = NativeMemory.allocate(4);
   readonly #ratios: NativeMemory;
@@ -44,40 +46,40 @@ export class JointSession implements Disposable {
   readonly #isBound: (boolean | undefined)[] = [];
   #losses: NativeMemory | undefined;
 
-  private constructor(graph: JointGraph, open: OpenGraph, lanes: readonly LaneMemory[]) {
+  private constructor(graph: JointGraph, open: OpenGraph) {
     this.#graph = graph;
     this.#open = open;
     this.#binding = open.createBinding();
-    this.#lanes = lanes;
-    this.#ratios = NativeMemory.allocate(4 * lanes.length);
+    this.#ratios = NativeMemory.allocate(4 * graph.lanes.length);
     const largest = graph.lanes.flatMap(({ parameters }) => parameters.map(({ shape }) => elementCount(shape)));
     this.#unused = NativeMemory.allocate(4 * Math.max(1, ...largest));
   }
 
-  /** @param lanes  in the order of the graph's */
-  static async open(
-    graph: JointGraph,
-    lanes: readonly LaneMemory[],
-    { environment }: { readonly environment: Environment },
-  ): Promise<JointSession> {
+  static async open(graph: JointGraph, { environment }: { readonly environment: Environment }): Promise<JointSession> {
     const open = await openLossGraph(graph, { environment });
-    const session = new JointSession(graph, open, lanes);
+    const session = new JointSession(graph, open);
     session.#bindFixed();
     return session;
   }
 
   #bindFixed(): void {
-    for (const [lane, { inputOf, dropout }] of this.#graph.lanes.entries()) {
-      const memory = this.#lanes[lane];
-      for (const [name, input] of inputOf) {
-        if (memory !== undefined) this.#binding.bindInput(input, memory.parameters.tensor(name));
-      }
+    for (const [lane, { dropout }] of this.#graph.lanes.entries()) {
       if (dropout === undefined) continue;
-      this.#ratios.float32(4 * lane, 1)[0] = memory?.dropout ?? 0;
       this.#binding.bindInput(dropout.ratio, this.#own(OrtTensor.over(this.#ratios, 'float32', [], 4 * lane)));
     }
     this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#sum, 'float32', [], 0)));
     for (const lane of this.#graph.lanes.keys()) this.#leaveOut(lane);
+  }
+
+  /** Lets a lane read the parameters of a training. */
+  #seat(lane: number, memory: LaneMemory): void {
+    if (this.#seated[lane] === memory) return;
+    for (const [name, input] of this.#graph.lanes[lane]?.inputOf ?? []) {
+      this.#binding.bindInput(input, memory.parameters.tensor(name));
+    }
+    this.#ratios.float32(4 * lane, 1)[0] = memory.dropout;
+    this.#seated[lane] = memory;
+    this.#isBound[lane] = undefined;
   }
 
   #own(tensor: OrtTensor): OrtTensor {
@@ -86,16 +88,22 @@ export class JointSession implements Disposable {
   }
 
   /**
-   * One pass over the rows of these lanes. The gradients of the others are not changed.
-   * @param passes  by the number of the lane
+   * One pass over the rows of trainings, each in a lane of its form. The gradients of others are not changed.
+   * @param passes  by the number of the lane; one at least
    */
   async run(passes: ReadonlyMap<number, LanePass>): Promise<Map<number, LossResult>> {
-    const { feeds, sizes } = mergeBatches(this.#lanes.map((_, lane) => passes.get(lane)?.micro));
-    const keys = this.#graph.lanes.flatMap((lane, number) => this.#keysOf(lane, number, passes.get(number)));
+    const { lanes } = this.#graph;
+    const { feeds, sizes } = mergeBatches(lanes.map((_, lane) => passes.get(lane)?.micro));
+    const keys = lanes.flatMap((lane, number) => this.#keysOf(lane, passes.get(number)));
     this.#batch.bind(this.#binding, new Map([...feeds, ...this.#rowFeeds(sizes), ...keys]));
-    for (const lane of this.#lanes.keys()) {
-      if (passes.has(lane)) this.#takeIn(lane);
-      else this.#leaveOut(lane);
+    const [anyone] = passes.values();
+    for (const lane of lanes.keys()) {
+      const pass = passes.get(lane);
+      // WHY a lane without rows too: whose parameters it had may have ended and be gone.
+      const memory = (pass ?? anyone)?.memory;
+      if (memory !== undefined) this.#seat(lane, memory);
+      if (pass === undefined) this.#leaveOut(lane);
+      else this.#takeIn(lane, pass.memory);
     }
     const counts = sizes.map(({ targets }) => targets);
     const losses = this.#bindLosses(counts.reduce((sum, count) => sum + count, 0));
@@ -109,10 +117,9 @@ export class JointSession implements Disposable {
     return results;
   }
 
-  #keysOf({ dropout }: Lane, lane: number, pass: LanePass | undefined): [string, TensorData][] {
+  #keysOf({ dropout }: Lane, pass: LanePass | undefined): [string, TensorData][] {
     if (dropout === undefined) return [];
-    const { seed = 0 } = this.#lanes[lane] ?? {};
-    const keys = pass === undefined ? noKeys : keysOf(pass.micro, { ...pass.place, seed });
+    const keys = pass === undefined ? noKeys : keysOf(pass.micro, { ...pass.place, seed: pass.memory.seed });
     return [[dropout.keys, keys]];
   }
 
@@ -123,11 +130,10 @@ export class JointSession implements Disposable {
     });
   }
 
-  #takeIn(lane: number): void {
-    const memory = this.#lanes[lane]?.gradients;
-    if (memory === undefined || this.#isBound[lane] === true) return;
+  #takeIn(lane: number, { gradients }: LaneMemory): void {
+    if (gradients === undefined || this.#isBound[lane] === true) return;
     for (const [name, output] of this.#graph.lanes[lane]?.gradientOf ?? []) {
-      this.#binding.bindOutput(output, memory.tensor(name));
+      this.#binding.bindOutput(output, gradients.tensor(name));
     }
     this.#isBound[lane] = true;
   }

@@ -4,8 +4,11 @@ import type { MicroBatch } from '../data/micro-batch.ts';
 import { packedCost, paddedCost, type PassCost } from '../data/split-by-length.ts';
 import { rectangleOf } from '../memory/batch-dims.ts';
 
-/** Tokens of a pass of several trainings at most. WHY: beyond it a pass is hardly faster for each token, and takes more memory. */
-export const defaultPassTokens = 4096;
+/**
+ * Tokens of a pass of several trainings at most. WHY: beyond it a pass is not faster for each token, and takes more memory (`LOG.md`,
+ * 2026-12-01).
+ */
+export const defaultPassTokens = 512;
 
 /** The rows of one lane, which are not divided. */
 export interface LaneRows {

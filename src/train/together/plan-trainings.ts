@@ -18,9 +18,10 @@ import { planOf } from '../report/plan-of.ts';
 import type { TrainPlan } from '../report/train-result.ts';
 import { elementCount } from '../../tensor/index.ts';
 import { assertTogether, sharedObjective } from './assert-together.ts';
-import { createJointGraph, type JointGraph } from './joint-graph.ts';
+import { createJointGraph, type JointGraph, type JointGraphOptions, type LaneInputs } from './joint-graph.ts';
 import { mergeBatches } from './merge-batches.ts';
 import { defaultPassTokens, planMicroBatches } from './plan-passes.ts';
+import { haveOneForm, placesOf, widestOf } from './slots.ts';
 
 /** What several trainings would do together, without their steps. */
 export interface RunsForecast {
@@ -83,12 +84,12 @@ async function forecast(
   for (const each of inputs) looks.push(await lookAtSteps(each, { signal }));
   const tokens = sum(looks.map((look) => look.tokens));
   const objective = sharedObjective(inputs);
-  const lanes = inputs.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
   const settings = inputs[0] && graphSettingsOf(inputs[0].config);
-  const graph = await createJointGraph(company.base, lanes, { ...settings, objective, gradients: true });
-  const training = peakOf(graph, { ...company, tokens, batches: looks.map(({ largest }) => largest) });
+  const batches = looks.map(({ largest }) => largest);
+  const options = { ...settings, objective, gradients: true };
+  const { lanes, ...training } = await peakOf(inputs, options, { ...company, tokens, batches });
   const evaluation = await evaluationPeak(inputs, { ...company, tokens });
-  const bytes = graph.lanes.map(({ parameters }) => 4 * sum(parameters.map(({ shape }) => elementCount(shape))));
+  const bytes = lanes.map(({ parameters }) => 4 * sum(parameters.map(({ shape }) => elementCount(shape))));
   const each = inputs.map((input, i) => ({ input, bytes: bytes[i] ?? 0, passes: looks[i]?.passes ?? 1 }));
   const parts = {
     process: process.memoryUsage.rss(),
@@ -109,7 +110,7 @@ async function forecast(
     runs: runs.map(({ name }, i) => {
       const input = inputs[i];
       if (input === undefined) throw new TypeError('unreachable: the inputs of each run were read');
-      return { name, plan: planOf(input, graph.lanes[i]?.parameters ?? []), tokens: looks[i]?.tokens ?? 0 };
+      return { name, plan: planOf(input, lanes[i]?.parameters ?? []), tokens: looks[i]?.tokens ?? 0 };
     }),
     tokens,
     largestBatch: training.largest,
@@ -129,47 +130,74 @@ async function evaluationPeak(
 ): Promise<number> {
   const evaluated = inputs.filter(({ evalData }) => evalData !== undefined);
   if (evaluated.length === 0) return 0;
-  const lanes = evaluated.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
   const settings = evaluated[0] && graphSettingsOf(evaluated[0].config);
   const options = { ...settings, recompute: false, objective: sharedObjective(evaluated), gradients: false };
-  const graph = await createJointGraph(company.base, lanes, options);
   const batches = [];
   for (const { evalData, config } of evaluated) {
     const largest = new LargestBatches();
     if (evalData !== undefined) for await (const batch of evalData.batches(config.batchSize)) largest.see(batch);
     batches.push(largest.batches);
   }
-  const { weights, activations } = peakOf(graph, { ...company, batches });
+  const { weights, activations } = await peakOf(evaluated, options, { ...company, batches });
   return weights + activations;
 }
 
-function peakOf(graph: JointGraph, { base, maxTokens, tokens, batches }: Passes): GraphPeak & { largest: number } {
+interface PassesPeak extends GraphPeak {
+  /** Tokens of the largest pass. */
+  readonly largest: number;
+  /** Of each training. */
+  readonly lanes: JointGraph['lanes'];
+}
+
+/** Builds the graph that a company would load, and lets it run the largest passes. */
+async function peakOf(
+  inputs: readonly TrainingInputs[],
+  options: JointGraphOptions,
+  { base, maxTokens, tokens, batches }: Passes,
+): Promise<PassesPeak> {
+  const passes = largestPasses(batches, { base, maxTokens });
+  const isUniform = haveOneForm(lanesOf(inputs));
+  const widest = widestOf(passes.map((pass) => [...pass.keys()]));
+  const graph = await createJointGraph(base, lanesOf(inputs).slice(0, isUniform ? widest : inputs.length), options);
   const model: Model = decodeModel(graph.bytes, { what: 'the training graph' });
   inferShapes(model);
-  let peak = { weights: 0, activations: 0, unknown: 0, largest: 0 };
-  const most = Math.max(...batches.map(({ length }) => length));
-  for (let i = 0; i < most; i++) {
-    const own = new Map(
-      batches.flatMap((list, lane) => (list.length > 0 ? [[lane, list[i % list.length]] as const] : [])),
-    );
-    const present = new Map([...own].flatMap(([lane, micro]) => (micro === undefined ? [] : [[lane, micro] as const])));
-    for (const lanes of planMicroBatches(present, { base, maxTokens })) {
-      const pass = graph.lanes.map((_, lane) => (lanes.includes(lane) ? present.get(lane) : undefined));
-      const size = sum(pass.map((micro) => micro?.tokens ?? 0));
-      const { weights, activations, unknown } = graphMemory(model, {
-        dims: dimsOf(model, pass),
-        tokens,
-        packs: !graph.isUnpacked,
-      });
-      peak = {
-        weights: Math.max(peak.weights, weights),
-        activations: Math.max(peak.activations, activations),
-        unknown: Math.max(peak.unknown, unknown.length),
-        largest: Math.max(peak.largest, size),
-      };
-    }
-  }
-  return peak;
+  const peaks = passes.map((pass) => {
+    const places = placesOf([...pass.keys()], isUniform ? undefined : [...inputs.keys()]);
+    const seated = graph.lanes.map<MicroBatch | undefined>(() => undefined);
+    for (const [lane, place] of places) seated[place] = pass.get(lane);
+    const { unknown, ...peak } = graphMemory(model, { dims: dimsOf(model, seated), tokens, packs: !graph.isUnpacked });
+    return { ...peak, unknown: unknown.length, largest: sum([...pass.values()].map((micro) => micro.tokens)) };
+  });
+  const most = (key: keyof GraphPeak | 'largest'): number => Math.max(0, ...peaks.map((peak) => peak[key]));
+  const lanes = inputs.flatMap((_, lane) => graph.lanes[isUniform ? 0 : lane] ?? []);
+  return {
+    weights: most('weights'),
+    activations: most('activations'),
+    unknown: most('unknown'),
+    largest: most('largest'),
+    lanes,
+  };
+}
+
+function lanesOf(inputs: readonly TrainingInputs[]): LaneInputs[] {
+  const maxLength = Math.max(...inputs.map((each) => each.maxLength));
+  return inputs.map(({ trainable, config }) => ({ trainable, maxLength, seed: config.seed }));
+}
+
+/** The passes of the micro-batches that may need the most memory, by training. */
+function largestPasses(
+  batches: Passes['batches'],
+  limits: Pick<Company, 'base' | 'maxTokens'>,
+): ReadonlyMap<number, MicroBatch>[] {
+  const most = Math.max(0, ...batches.map(({ length }) => length));
+  return Array.from({ length: most }, (_, i) => {
+    const own = batches.flatMap((list, lane) => {
+      const micro = list[i % list.length];
+      return micro === undefined ? [] : [[lane, micro] as const];
+    });
+    const plan = planMicroBatches(new Map(own), limits);
+    return plan.map((lanes) => new Map(own.filter(([lane]) => lanes.includes(lane))));
+  }).flat();
 }
 
 /** The sizes of the symbolic dimensions of a pass: those of all rows together, and those of each lane. */

@@ -50,10 +50,10 @@ async function runOf({ rows, flags }: Training): Promise<NamedRun> {
 }
 
 /** Trains all together, with the loss in chunks, and each alone, with it as a whole. @returns how far each is from what it is alone */
-async function distances(trainings: readonly Training[]): Promise<number[]> {
+async function distances(trainings: readonly Training[], maxPassTokens = 512): Promise<number[]> {
   const chunked = trainings.map(({ rows, flags }) => ({ rows, flags: { ...flags, logitRows: 6 } }));
   const runs = await Promise.all(chunked.map(runOf));
-  const ends = await runTrainings(runs, { environment });
+  const ends = await runTrainings(runs, { environment, maxPassTokens });
   const found: number[] = [];
   for (const [i, { config }] of runs.entries()) {
     const end = ends[i];
@@ -127,6 +127,17 @@ describe('several trainings together', () => {
     const [together, alone] = [sound.config.output, `${sound.config.output}-alone`];
     expect(relativeDistance(await trainedWeights(together), await trainedWeights(alone))).toBeLessThan(1e-5);
     expect(await readdir(folder)).not.toContain(basename(lost.config.output));
+  });
+
+  it.each([1, 40, 512])('of one form end as each would alone, in passes of %i tokens', async (maxPassTokens) => {
+    const rows = (seed: number, count = 5): Rows => ({ count, shortest: 4 + seed, seed });
+    const flags = { batchSize: 2, rank: 3, learningRate: 1e-2 };
+    const trainings = [
+      { rows: rows(1), flags: { ...flags, maxSteps: 2, seed: 5 } },
+      { rows: rows(2, 7), flags: { ...flags, maxSteps: 3, accumulate: 2, optimizer: 'sgd' } },
+      { rows: rows(8), flags: { ...flags, maxSteps: 1, batchSize: 3 } },
+    ];
+    for (const distance of await distances(trainings, maxPassTokens)) expect(distance).toBeLessThan(1e-5);
   });
 
   it('are refused before any begins, each with its reason', async () => {
