@@ -15,11 +15,16 @@ export class ClientErrors {
   readonly #last = new WeakMap<Duplex, ServerResponse>();
   /** Bytes that a connection had sent when its last answer was whole. */
   readonly #answered = new WeakMap<Duplex, number>();
+  /** Connections that were opened for later requests, and have sent nothing yet. */
+  readonly #quiet = new WeakSet<Duplex>();
+  #server: Server | undefined;
 
   /** Listens to a server. Its errors of clients come through `answer`. */
   watch(server: Server): void {
+    this.#server = server;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;
+      if (this.#quiet.delete(socket)) socket.setTimeout(0);
       this.#last.set(socket, response);
       response.once('finish', () => this.#answered.set(socket, socket.bytesWritten));
     });
@@ -36,10 +41,31 @@ export class ClientErrors {
   }
 
   answer(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') return this.#refuse(error, socket);
+    if (socket.bytesRead === 0) return this.#keep(socket);
+    const before = this.#last.get(socket);
+    // WHY a turn later: where the process stood still, its timers come before what arrived meanwhile.
+    setImmediate(() => {
+      if (this.#last.get(socket) === before) this.#refuse(error, socket);
+    });
+  }
+
+  /**
+   * Keeps a connection that has sent nothing as long as one between two requests, and then ends it without an answer.
+   *
+   * WHY: clients open connections for later requests. A refusal that nobody has asked for is what such a client would read as the answer
+   * to its first request. From its first byte on, a head has its usual time.
+   */
+  #keep(socket: Socket): void {
+    this.#quiet.add(socket);
+    socket.setTimeout(this.#server?.keepAliveTimeout ?? 0);
+  }
+
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     const last = this.#last.get(socket);
     if (last?.req.complete === true && !last.closed) {
       // WHY: the fault is of what came after this request, and answers come in the order of their requests.
-      last.once('close', () => this.answer(error, socket));
+      last.once('close', () => this.#refuse(error, socket));
       return;
     }
     // WHY the bytes: if part of an answer has been sent, another answer must not be inserted into it.

@@ -103,7 +103,7 @@ describe('a body that does not arrive', () => {
     await open();
     const body = '{"model":"base","prompt":"a"}';
     const { text } = send(head('/v1/completions', body.length) + body);
-    await vi.waitFor(() => expect(text()).toMatch(/^HTTP\/1.1 200 /));
+    await vi.waitFor(() => expect(text()).toMatch(/^HTTP\/1.1 200 /), { timeout: 20_000 });
     expect(timers.waiting).toBe(0);
   });
 });
@@ -113,6 +113,39 @@ describe('a head that does not arrive, or is none', () => {
     await open({ http: { headersTimeout: 20, connectionsCheckingInterval: 10 } });
     const answer = await send('POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n').ended;
     expect([answer.slice(0, 12), bodyOf(answer)]).toMatchObject(['HTTP/1.1 408', openAi('request_timeout')]);
+  });
+
+  it('is not missed on a connection that is opened for later', async () => {
+    await open({ http: { headersTimeout: 20, connectionsCheckingInterval: 10 } });
+    const { socket, text, ended } = send('');
+    // Ended with 408 after some 20 ms, it is behind the one that was opened before.
+    await send('POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n').ended;
+    socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await vi.waitFor(() => expect(text()).toMatch(/^HTTP\/1.1 200 /));
+    socket.write('GET /health HTTP/1.1\r\n');
+    expect(await ended).toContain('HTTP/1.1 408 ');
+  });
+
+  it('is not waited for after the time in which a connection is kept', async () => {
+    const http = { headersTimeout: 20, connectionsCheckingInterval: 10 };
+    await open({ http });
+    if (app) app.server.keepAliveTimeout = 20;
+    expect(await send('').ended).toBe('');
+  });
+
+  it('has come where the process stood still until after its time', async () => {
+    await open();
+    const served = new Promise<Socket>((resolve) => app?.server.once('connection', resolve));
+    const { socket, text } = send('GET /health HTTP/1.1\r\n');
+    const end = await served;
+    await vi.waitFor(() => expect(end.bytesRead).toBeGreaterThan(0));
+    const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    setTimeout(() => {
+      socket.write('host: localhost\r\n\r\n');
+      app?.server.emit('clientError', late, end);
+    });
+    await vi.waitFor(() => expect(text()).not.toBe(''));
+    expect(text()).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it.each([
