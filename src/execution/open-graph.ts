@@ -1,4 +1,4 @@
-import { decodeModel, encodeModel, runPasses, type Model } from '../ir/index.ts';
+import { decodeModel, encodeModel, runPasses, runPassesInSlices, type Model } from '../ir/index.ts';
 import { returnFreedMemory } from '../native/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
@@ -59,7 +59,7 @@ export class OpenGraph implements Disposable {
  */
 export async function openGraph(model: Model, options: OpenGraphOptions): Promise<OpenGraph> {
   // WHY before: which passes the machine needs depends on the products that these passes add.
-  const { modified } = runPasses(model, options.passes ?? []);
+  const { modified } = await runPassesInSlices(model, options.passes ?? []);
   const passes = await kernelPasses(model, options.environment);
   const { file, ...rest } = options;
   const prepared = await prepareGraph(model, { ...rest, passes, ...(file && !modified && { file }) });

@@ -1,13 +1,13 @@
+import { breathe } from '../core/index.ts';
 import {
-  encodeModel,
+  encodeInSlices,
   type ExternalConstant,
   followLinks,
   type Graph,
-  runPasses,
+  runPassesInSlices,
   type Model,
   type Pass,
 } from '../ir/index.ts';
-
 import { extractConstants, type ComputedConstant } from './constants/extract-constants.ts';
 
 /** A graph in the form that ONNX Runtime loads. Any number of sessions can be created from it. */
@@ -33,17 +33,19 @@ export interface PrepareOptions {
 }
 
 /**
- * Applies passes to a graph and encodes it. The model may be changed, and is not needed afterwards.
+ * Applies passes to a graph and encodes it, and lets other tasks run meanwhile. The model may be changed, and is not needed afterwards.
  *
  * @throws EspalierError IR_PASS_BROKEN, IR_EXTERNAL_DATA, and the errors of the passes
  */
 export async function prepareGraph(model: Model, options: PrepareOptions): Promise<PreparedGraph> {
   const { passes = [], baseDir, file } = options;
-  const { modified } = runPasses(model, passes);
+  const { modified } = await runPassesInSlices(model, passes);
   const externalDataFolder = await followLinks(model, baseDir);
+  await breathe();
   const computed = extractConstants(model);
   const isAsRead = !modified && computed.length === 0 && externalDataFolder === baseDir;
-  const bytes = isAsRead && file !== undefined ? file : encodeModel(model);
+  const bytes = isAsRead && file !== undefined ? file : await encodeInSlices(model);
+  await breathe();
   const decoded = new Map(decodedIn(model.graph));
   const shared = sharedIn(model.graph, new Set(computed.map(({ name }) => name)));
   return { bytes, externalDataFolder, decoded, shared, computed };

@@ -68,11 +68,19 @@ export {
 } from './modules.ts';
 export type { Node } from './graph.ts';
 export { decodeModel } from './onnx/decode.ts';
-export { encodeModel } from './onnx/encode.ts';
+export { encodeInSlices, encodeModel } from './onnx/encode.ts';
 export { exactDequantization } from './passes/exact-dequantization.ts';
 export { exactProducts } from './passes/exact-products.ts';
 export { hasOutputs, inOrder, noNode, readsInputs } from './passes/conditions.ts';
-export { type Condition, definePass, type Pass, type PassResult, runPasses } from './passes/pass.ts';
+export {
+  type Condition,
+  defineLongPass,
+  definePass,
+  type Pass,
+  type PassResult,
+  runPasses,
+  runPassesInSlices,
+} from './passes/pass.ts';
 export { removeDeadCode } from './passes/remove-dead-code.ts';
 export { printModel, printType } from './print.ts';
 export { inferNode, inferShapes } from './shapes/index.ts';

@@ -1,3 +1,4 @@
+import type { Steps } from '../core/index.ts';
 import type { AdaptableModule, Dim, Model } from '../ir/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
@@ -71,7 +72,8 @@ export interface BaseGraphs {
   readonly training?: (options: TrainingGraphOptions) => Model;
   readonly trunk?: (options: GraphOptions) => Model;
   readonly head?: (options: Pick<GraphOptions, 'full'>) => Model;
-  readonly decode?: (options: { readonly maxLength: number }) => Model;
+  /** In steps, because a base is often opened where others are served. */
+  readonly decode?: (options: { readonly maxLength: number }) => Steps<Model>;
   readonly classification?: (options: EncoderGraphOptions) => Model;
   readonly embedding?: (options: EncoderGraphOptions) => Model;
 }

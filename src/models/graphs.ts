@@ -1,4 +1,4 @@
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, finishInSlices, finishNow } from '../core/index.ts';
 import type { Model } from '../ir/index.ts';
 import type { BaseGraphs, BaseModel, EncoderGraphOptions, GraphOptions, TrainingGraphOptions } from './base-model.ts';
 import { addClassificationLoss, addFlagsLoss, addRegressionLoss, addTokenLoss } from './graph/losses.ts';
@@ -69,7 +69,15 @@ export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'ful
  * again.
  */
 export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength: number }): Model {
-  return graphOf(base, 'decode')(options);
+  return finishNow(graphOf(base, 'decode')(options));
+}
+
+/** As `buildDecodeGraph`, and lets other tasks run meanwhile. */
+export async function buildDecodeGraphInSlices(
+  base: BaseModel,
+  options: { readonly maxLength: number },
+): Promise<Model> {
+  return finishInSlices(graphOf(base, 'decode')(options));
 }
 
 /**

@@ -17,6 +17,7 @@ export {
   buildClassificationGraph,
   buildClassificationTrainingGraph,
   buildDecodeGraph,
+  buildDecodeGraphInSlices,
   buildEmbeddingGraph,
   buildHeadGraph,
   buildScoringGraph,

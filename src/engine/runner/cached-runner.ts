@@ -1,6 +1,6 @@
 import { LeastRecentlyUsed, Pace } from '../../core/index.ts';
 import { openGraph, type OpenGraph } from '../../execution/index.ts';
-import { buildDecodeGraph, readersOf, type BaseModel, type ModelConfig } from '../../models/index.ts';
+import { buildDecodeGraphInSlices, readersOf, type BaseModel, type ModelConfig } from '../../models/index.ts';
 import type { Environment, IoBinding, Session } from '../../onnxruntime/index.ts';
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
@@ -79,7 +79,7 @@ export class CachedRunner implements StepRunner {
 
   static async open(options: RunnerOptions): Promise<CachedRunner> {
     const { base, environment, maxLength, stack } = options;
-    const model = buildDecodeGraph(base, { maxLength });
+    const model = await buildDecodeGraphInSlices(base, { maxLength });
     const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir });
     return new CachedRunner(graph, options);
   }

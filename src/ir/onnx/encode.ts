@@ -1,3 +1,4 @@
+import { finishInSlices, finishNow, type Steps } from '../../core/index.ts';
 import type { ConstantData } from '../constant.ts';
 import type { Graph, Attribute, Node, Value } from '../graph.ts';
 import type { Model, ModelFunction } from '../model.ts';
@@ -13,7 +14,7 @@ import {
   type StringEntryMessage,
   type ValueInfoMessage,
 } from './messages.ts';
-import { writeMessage } from './wire.ts';
+import { writeMessage, writeSteps } from './wire.ts';
 import { stringEntry, writeTensor } from './write-tensor.ts';
 import { typeOf } from './write-type.ts';
 
@@ -21,14 +22,23 @@ import { typeOf } from './write-type.ts';
  * Encodes a model as an ONNX file. The same model always gives the same bytes. External weights stay in their files.
  */
 export function encodeModel(model: Model): Uint8Array {
-  return writeMessage(modelSchema, {
+  return finishNow(encodeSteps(model));
+}
+
+/** As `encodeModel`, and lets other tasks run meanwhile. Nothing may change the model before it has ended. */
+export function encodeInSlices(model: Model): Promise<Uint8Array> {
+  return finishInSlices(encodeSteps(model));
+}
+
+function* encodeSteps(model: Model): Steps<Uint8Array> {
+  return yield* writeSteps(modelSchema, {
     irVersion: BigInt(model.irVersion),
     producerName: model.producerName || undefined,
     producerVersion: model.producerVersion || undefined,
     domain: model.domain || undefined,
     modelVersion: model.modelVersion || undefined,
     docString: model.docString || undefined,
-    graph: graphMessage(model.graph),
+    graph: yield* graphSteps(model.graph),
     opsets: opsetMessages(model.opsets),
     metadata: metadataMessages(model.metadata),
     functions: model.functions.map(functionMessage),
@@ -37,25 +47,41 @@ export function encodeModel(model: Model): Uint8Array {
 }
 
 function graphMessage(graph: Graph): GraphMessage {
+  return finishNow(graphSteps(graph));
+}
+
+function* graphSteps(graph: Graph): Steps<GraphMessage> {
   return {
-    nodes: graph.nodes.map(nodeMessage),
+    nodes: yield* mapped(graph.nodes, nodeMessage),
     name: graph.name || undefined,
-    initializers: writeInitializers(graph, false),
-    sparseInitializers: writeInitializers(graph, true),
+    initializers: yield* initializerSteps(graph, false),
+    sparseInitializers: yield* initializerSteps(graph, true),
     docString: graph.docString || undefined,
-    inputs: graph.inputs.map(valueInfoMessage),
-    outputs: graph.outputs.map(valueInfoMessage),
-    valueInfo: describedValues(graph).map(valueInfoMessage),
+    inputs: yield* mapped(graph.inputs, valueInfoMessage),
+    outputs: yield* mapped(graph.outputs, valueInfoMessage),
+    valueInfo: yield* mapped(describedValues(graph), valueInfoMessage),
     metadata: metadataMessages(graph.metadata),
     unknown: graph.unknown,
   };
 }
 
-function writeInitializers(graph: Graph, sparse: boolean): Uint8Array[] {
-  return [...graph.initializers.values()].flatMap(({ name, constant }) => {
-    if (constant === undefined || isSparse(constant) !== sparse) return [];
-    return [writeTensor(constant, name)];
-  });
+function* mapped<From, To>(items: readonly From[], map: (item: From) => To): Steps<To[]> {
+  const results: To[] = [];
+  for (const item of items) {
+    results.push(map(item));
+    yield;
+  }
+  return results;
+}
+
+function* initializerSteps(graph: Graph, sparse: boolean): Steps<Uint8Array[]> {
+  const written: Uint8Array[] = [];
+  for (const { name, constant } of graph.initializers.values()) {
+    if (constant === undefined || isSparse(constant) !== sparse) continue;
+    written.push(writeTensor(constant, name));
+    yield;
+  }
+  return written;
 }
 
 function isSparse(constant: ConstantData): boolean {

@@ -2,6 +2,7 @@
  * Reads and writes protobuf messages by a description of their fields. Fields without a description are kept as bytes,
  * including their tags, and are written back at the end of their message.
  */
+import type { Steps } from '../../core/index.ts';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 interface ScalarTypes {
@@ -109,6 +110,37 @@ export function writeMessage<T extends Message>(schema: Schema<T>, message: T): 
   return writeInto(new BinaryWriter(), schema, message).finish();
 }
 
+/** As `writeMessage`, with a yield after each entry of a list, also of those in the messages right below. */
+export function* writeSteps<T extends Message>(schema: Schema<T>, message: T): Steps<Uint8Array> {
+  const writer = new BinaryWriter();
+  yield* stepsInto(writer, schema, { message, depth: 1 });
+  return writer.finish();
+}
+
+/** WHY a depth: the messages below are small and many, and a generator for each would cost more than to write it. */
+function* stepsInto<T extends Message>(
+  writer: BinaryWriter,
+  schema: Schema<T>,
+  { message, depth }: { readonly message: T; readonly depth: number },
+): Steps<void> {
+  for (const [name, description] of entriesOf(schema)) {
+    const value = (message as unknown as Fields)[name];
+    if (value === undefined) continue;
+    const { id, type } = description;
+    if (!description.repeated && depth > 0 && typeof type === 'function') {
+      writer.tag(id, WireType.LengthDelimited).fork();
+      yield* stepsInto(writer, type(), { message: value as never, depth: depth - 1 });
+      writer.join();
+    } else if (description.repeated && !description.packed) {
+      for (const item of value as unknown[]) {
+        writeOne(writer, description, item);
+        yield;
+      }
+    } else writeProperty(writer, description, value);
+  }
+  for (const chunk of message.unknown) writer.raw(chunk);
+}
+
 /** Encodes one message as a field of another, including its tag. This is the form of the entries of `unknown`. */
 export function writeField<T extends Message>(id: number, schema: Schema<T>, message: T): Uint8Array {
   const writer = new BinaryWriter().tag(id, WireType.LengthDelimited).fork();
@@ -118,13 +150,16 @@ export function writeField<T extends Message>(id: number, schema: Schema<T>, mes
 function writeInto<T extends Message>(writer: BinaryWriter, schema: Schema<T>, message: T): BinaryWriter {
   for (const [name, description] of entriesOf(schema)) {
     const value = (message as unknown as Fields)[name];
-    if (value === undefined) continue;
-    if (!description.repeated) writeOne(writer, description, value);
-    else if (description.packed) writePacked(writer, description, value as unknown[]);
-    else for (const item of value as unknown[]) writeOne(writer, description, item);
+    if (value !== undefined) writeProperty(writer, description, value);
   }
   for (const chunk of message.unknown) writer.raw(chunk);
   return writer;
+}
+
+function writeProperty(writer: BinaryWriter, description: Field, value: unknown): void {
+  if (!description.repeated) writeOne(writer, description, value);
+  else if (description.packed) writePacked(writer, description, value as unknown[]);
+  else for (const item of value as unknown[]) writeOne(writer, description, item);
 }
 
 function writeOne(writer: BinaryWriter, { id, type }: Field, value: unknown): void {

@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, finishInSlices, finishNow, type Steps } from '../../core/index.ts';
 import type { Model } from '../model.ts';
 
 export interface PassResult {
@@ -25,23 +25,35 @@ export interface Pass {
   /** Conditions that hold after the pass. `runPasses` checks them. */
   readonly ensures: readonly Condition[];
   run(model: Model): PassResult;
+  /** The same, for callers that let other tasks run meanwhile. Absent for rewrites that are short. */
+  readonly steps?: (model: Model) => Steps<PassResult>;
 }
+
+type Conditions = Partial<Pick<Pass, 'requires' | 'ensures'>>;
 
 /** Makes a pass from a function that returns the lines of its changes. */
 export function definePass(
   name: string,
   rewrite: (model: Model) => string[],
-  { requires = [], ensures = [] }: Partial<Pick<Pass, 'requires' | 'ensures'>> = {},
+  { requires = [], ensures = [] }: Conditions = {},
 ): Pass {
-  return {
-    name,
-    requires,
-    ensures,
-    run: (model) => {
-      const changes = rewrite(model);
-      return { model, modified: changes.length > 0, changes };
-    },
+  return { name, requires, ensures, run: (model) => resultOf(model, rewrite(model)) };
+}
+
+/** Makes a pass of a long rewrite, which yields wherever other tasks may run. */
+export function defineLongPass(
+  name: string,
+  rewrite: (model: Model) => Steps<string[]>,
+  { requires = [], ensures = [] }: Conditions = {},
+): Pass {
+  const steps = function* (model: Model): Steps<PassResult> {
+    return resultOf(model, yield* rewrite(model));
   };
+  return { name, requires, ensures, steps, run: (model) => finishNow(steps(model)) };
+}
+
+function resultOf(model: Model, changes: readonly string[]): PassResult {
+  return { model, modified: changes.length > 0, changes };
 }
 
 /**
@@ -51,22 +63,34 @@ export function definePass(
  * @throws EspalierError IR_PASS_BROKEN for the first condition that does not hold, and the errors of the passes
  */
 export function runPasses(model: Model, passes: readonly Pass[]): PassResult {
-  const changes = passes.flatMap((pass) => {
-    assertHold(model, pass, { when: 'requires', conditions: pass.requires });
-    const result = pass.run(model);
-    assertHold(model, pass, { when: 'ensures', conditions: pass.ensures });
-    return result.changes.map((change) => `${pass.name}: ${change}`);
-  });
-  return { model, modified: changes.length > 0, changes };
+  return finishNow(passSteps(model, passes));
 }
 
-function assertHold(
+/** As `runPasses`, and lets other tasks run meanwhile. Nothing else may change the model before it has ended. */
+export function runPassesInSlices(model: Model, passes: readonly Pass[]): Promise<PassResult> {
+  return finishInSlices(passSteps(model, passes));
+}
+
+function* passSteps(model: Model, passes: readonly Pass[]): Steps<PassResult> {
+  const changes: string[] = [];
+  for (const pass of passes) {
+    yield* assertHold(model, pass, { when: 'requires', conditions: pass.requires });
+    const result = pass.steps ? yield* pass.steps(model) : pass.run(model);
+    yield;
+    yield* assertHold(model, pass, { when: 'ensures', conditions: pass.ensures });
+    changes.push(...result.changes.map((change) => `${pass.name}: ${change}`));
+  }
+  return resultOf(model, changes);
+}
+
+function* assertHold(
   model: Model,
   { name: pass }: Pass,
   { when, conditions }: { readonly when: 'requires' | 'ensures'; readonly conditions: readonly Condition[] },
-): void {
+): Steps<void> {
   for (const { name, broken } of conditions) {
     const reason = broken(model);
     if (reason !== undefined) throw new EspalierError('IR_PASS_BROKEN', { pass, when, condition: name, reason });
+    yield;
   }
 }

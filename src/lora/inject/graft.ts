@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, finishNow, type Steps } from '../../core/index.ts';
 import { Tape, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import { findModules, type GraphModule, type ModulePlace, type SitePart } from '../targets/find-modules.ts';
@@ -128,10 +128,19 @@ export function loraConstant(tape: Tape, tensor: TensorData, { name, ...owner }:
 export function graftModules(
   model: Model,
   grafts: readonly ModuleGraft[],
-  { adapter }: { readonly adapter?: string | undefined } = {},
+  options: { readonly adapter?: string | undefined } = {},
 ): void {
+  finishNow(graftSteps(model, grafts, options));
+}
+
+/** As `graftModules`, with a yield after each node. */
+export function graftSteps(
+  model: Model,
+  grafts: readonly ModuleGraft[],
+  { adapter }: { readonly adapter?: string | undefined } = {},
+): Steps<void> {
   const bench: Bench = { model, adapter };
-  graftAll(
+  return graftAll(
     bench,
     grafts.map(({ module, ...update }) => ({
       module,
@@ -148,13 +157,11 @@ export function graftModules(
  * lane cannot reach another.
  */
 export function graftLanes(model: Model, grafts: readonly LaneGraft[], splitRows: SplitRows): void {
-  graftAll(
-    { model, adapter: undefined },
-    grafts.map(({ module, lanes }) => ({
-      module,
-      change: (placed, point) => joinLanes(placed, point, { model, lanes, splitRows }),
-    })),
-  );
+  const changes = grafts.map(({ module, lanes }) => ({
+    module,
+    change: (placed: PlacedGraft, point: GraftPoint) => joinLanes(placed, point, { model, lanes, splitRows }),
+  }));
+  finishNow(graftAll({ model, adapter: undefined }, changes));
 }
 
 /** Records the change of one module's result at one place. */
@@ -172,7 +179,7 @@ interface ModuleChange {
 }
 
 /** WHY in the order of the graph: a split of an input that several modules read must come before the first of them. */
-function graftAll(bench: Bench, changes: readonly ModuleChange[]): void {
+function* graftAll(bench: Bench, changes: readonly ModuleChange[]): Steps<void> {
   const byNode = new Map<Node, PlacedGraft[]>();
   for (const { module, change } of changes) {
     for (const place of module.places) {
@@ -181,7 +188,10 @@ function graftAll(bench: Bench, changes: readonly ModuleChange[]): void {
     }
   }
   const order = bench.model.graph.nodes.filter((node) => byNode.has(node));
-  for (const node of order) graftNode(bench, byNode.get(node) ?? []);
+  for (const node of order) {
+    yield;
+    graftNode(bench, byNode.get(node) ?? []);
+  }
 }
 
 function graftNode(bench: Bench, placed: readonly PlacedGraft[]): void {
@@ -190,10 +200,10 @@ function graftNode(bench: Bench, placed: readonly PlacedGraft[]): void {
   const { part } = first.place;
   const site = current(first.place.site);
   const { graph } = bench.model;
-  const own = new Set(graph.nodes);
+  const before = new Set([...site.y.uses].map(({ node }) => node));
   const after = site.y.producer ?? site.node;
   const result = part === undefined ? first.change(first, { site, after }) : graftParts(bench, placed, { site, after });
-  const readers = [...site.y.uses].filter(({ node }) => !own.has(node));
+  const readers = [...site.y.uses].filter(({ node }) => !before.has(node));
   const [reader] = readers;
   if (reader === undefined || result.producer === undefined) throw new TypeError('a graft left out its own result');
   result.producer.metadata.set(replacesKey, `${reader.node.name}:${reader.index}`);

@@ -1,3 +1,4 @@
+import { finishNow, type Steps } from '../../core/index.ts';
 import type { Model, ModuleKind, Tape, Value } from '../../ir/index.ts';
 import { tensorOf, type DataType } from '../../tensor/index.ts';
 import { biasOf, doraProblem } from './dora-finish.ts';
@@ -6,7 +7,7 @@ import type { GraphModule } from '../targets/find-modules.ts';
 import { expertUpdate } from './expert-updates.ts';
 import {
   addLoraInput,
-  graftModules,
+  graftSteps,
   loraConstant,
   reportOf,
   requireModules,
@@ -66,8 +67,17 @@ export interface StackedOptions {
 export function injectStackedLora(
   model: Model,
   paths: readonly string[],
-  { gains = false, biases = false, bytes = new Set() }: StackedOptions = {},
+  options: StackedOptions = {},
 ): InjectionReport {
+  return finishNow(stackedLoraSteps(model, paths, options));
+}
+
+/** As `injectStackedLora`, for callers that let other tasks run meanwhile. */
+export function* stackedLoraSteps(
+  model: Model,
+  paths: readonly string[],
+  { gains = false, biases = false, bytes = new Set() }: StackedOptions = {},
+): Steps<InjectionReport> {
   const kinds = ['lora_A', 'lora_B', 'lora_scale', ...(gains ? ['lora_gain'] : []), ...(biases ? ['lora_bias'] : [])];
   const names = paths.flatMap((path) => kinds.map((kind) => `${path}.${kind}`));
   const modules = requireModules(model, paths, {
@@ -76,10 +86,13 @@ export function injectStackedLora(
   });
   const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
   const items = bytes.size > 0 ? addItems(model) : undefined;
-  const added = modules.map((module) => {
-    return addStack(model, module, { mask, gains, biases, items: bytes.has(module.path) ? items : undefined });
-  });
-  graftModules(model, added);
+  const added: AddedStack[] = [];
+  for (const module of modules) {
+    yield;
+    const own = bytes.has(module.path) ? items : undefined;
+    added.push(addStack(model, module, { mask, gains, biases, items: own }));
+  }
+  yield* graftSteps(model, added);
   return reportOf(modules, [mask, ...Object.values(items ?? {}), ...added.flatMap(({ values }) => values)]);
 }
 

@@ -1,7 +1,8 @@
-import { definePass, hasOutputs, inOrder, readsInputs, type Pass } from '../../ir/index.ts';
+import type { Steps } from '../../core/index.ts';
+import { defineLongPass, definePass, hasOutputs, inOrder, readsInputs, type Model, type Pass } from '../../ir/index.ts';
 import { injectLora, type InjectOptions } from './inject-lora.ts';
 import { injectParameters, type GivenParameter } from './inject-parameters.ts';
-import { injectStackedLora, itemInputs, type StackedOptions } from './inject-stacked-lora.ts';
+import { itemInputs, stackedLoraSteps, type StackedOptions } from './inject-stacked-lora.ts';
 
 const ensures = (inputs: readonly string[]): Pass['ensures'] => [inOrder, hasOutputs, readsInputs(inputs)];
 
@@ -19,7 +20,10 @@ export function loraPass(options: InjectOptions): Pass {
 /** `injectStackedLora` as a pass. */
 export function stackedLoraPass(paths: readonly string[], options: StackedOptions = {}): Pass {
   const matrices = paths.flatMap((path) => [`${path}.lora_A`, `${path}.lora_B`]);
-  return definePass('inject-stacked-lora', (model) => added(injectStackedLora(model, paths, options).inputs), {
+  const inject = function* (model: Model): Steps<string[]> {
+    return added((yield* stackedLoraSteps(model, paths, options)).inputs);
+  };
+  return defineLongPass('inject-stacked-lora', inject, {
     requires: [hasOutputs],
     ensures: ensures([
       ...matrices,

@@ -1,3 +1,4 @@
+import type { Steps } from '../../core/index.ts';
 import type { Model, Value } from '../../ir/index.ts';
 import type { BaseGraphs, GraphOptions, TrainingGraphOptions } from '../base-model.ts';
 import { cachedAttention } from './attention-cached.ts';
@@ -7,7 +8,7 @@ import { GraphBuilder } from '../graph/graph-builder.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { logits } from './head.ts';
 import { packedRows, paddedRows } from '../graph/row-layout.ts';
-import { decoderStack } from './stack.ts';
+import { decoderStack, decoderStackSteps } from './stack.ts';
 
 /** The inputs of the graph builders of a decoder. */
 export interface DecoderSource {
@@ -61,7 +62,7 @@ function buildHeadGraph({ config, weights }: DecoderSource, { full = false }: Pi
   return finish(builder, losses, 'token_losses');
 }
 
-function buildDecodeGraph(base: DecoderSource, { maxLength }: { readonly maxLength: number }): Model {
+function* buildDecodeGraph(base: DecoderSource, { maxLength }: { readonly maxLength: number }): Steps<Model> {
   const { config, weights } = base;
   const builder = new GraphBuilder({ graphName: 'decode', weights });
   const { graph } = builder;
@@ -70,7 +71,8 @@ function buildDecodeGraph(base: DecoderSource, { maxLength }: { readonly maxLeng
   const totalLength = graph.addInput('total_length', 'int32', []);
   const attention = cachedAttention(builder, { config, inputIds, seqlens, totalLength, maxLength });
   const rows = graph.addInput('logit_rows', 'int64', ['rows']);
-  const hidden = decoderStack({ builder, config, attention }, { inputIds, rows });
+  const hidden = yield* decoderStackSteps({ builder, config, attention }, { inputIds, rows });
+  yield;
   return finish(builder, logits(builder, hidden, config), 'logits');
 }
 

@@ -1,3 +1,4 @@
+import { finishNow, type Steps } from '../../core/index.ts';
 import type { Value } from '../../ir/index.ts';
 import { embedding } from '../graph/embedding.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
@@ -44,7 +45,12 @@ export interface StackInputs {
  *
  * @returns f32 [tokens, hidden], or [rows, hidden]
  */
-export function decoderStack(stack: Stack, { inputIds, rows }: StackInputs): Value {
+export function decoderStack(stack: Stack, inputs: StackInputs): Value {
+  return finishNow(decoderStackSteps(stack, inputs));
+}
+
+/** As `decoderStack`, for callers that let other tasks run meanwhile. */
+export function* decoderStackSteps(stack: Stack, { inputIds, rows }: StackInputs): Steps<Value> {
   const { builder, config } = stack;
   const { blocks } = config;
   const tape = builder.tape(config.embedding);
@@ -53,7 +59,8 @@ export function decoderStack(stack: Stack, { inputIds, rows }: StackInputs): Val
   const further = perLayerInputs(builder, config, { ids, embedded: first });
   let [hidden, attentions] = [first, 0];
   for (const [index, block] of blocks.entries()) {
-    hidden = blockOf(stack, hidden, {
+    yield;
+    hidden = yield* blockOf(stack, hidden, {
       block,
       attentionIndex: attentions,
       rows: index === blocks.length - 1 ? rows : undefined,
@@ -87,14 +94,16 @@ interface BlockAt {
   readonly further: Value | undefined;
 }
 
-function blockOf(stack: Stack, hidden: Value, { block, attentionIndex, rows, further }: BlockAt): Value {
+function* blockOf(stack: Stack, hidden: Value, { block, attentionIndex, rows, further }: BlockAt): Steps<Value> {
   const { builder, config } = stack;
   const tape = builder.tape(block.path);
   const normed = (x: Value, layer: NormLayer | undefined): Value => (layer ? norm(builder, x, layer) : x);
   const added = (to: Value, branch: Value): Value => tape.op('Add', [to, scaled(tape, branch, config.residualScale)]);
   const kept = (x: Value): Value => (rows ? tape.op('Gather', [x, rows]) : x);
   const input = normed(hidden, block.attentionNorm);
+  yield;
   const mixed = mixedTokens(stack, input, { block, attentionIndex, kept });
+  yield;
   const sumOf = (branch: Value): Value =>
     normed(added(kept(hidden), normed(branch, block.attentionOutputNorm)), block.sumNorms?.attention);
   const between = mixed ? sumOf(mixed) : kept(hidden);

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, type Steps } from '../../core/index.ts';
 import type { Model } from '../../ir/index.ts';
 import type { BaseGraphs, BaseModel } from '../base-model.ts';
 import { buildOnnxDecode } from './decode-graph.ts';
@@ -56,7 +56,8 @@ function continuation(source: TextSource, maxPositions: number): Continuation {
   ];
   const [build, decodeOnTrial] = ways.find(([way]) => succeeds(way, source, maxPositions)) ?? [];
   if (build === undefined) return { decode: {} };
-  const decode = ({ maxLength }: { readonly maxLength: number }): Model => {
+  const decode = function* ({ maxLength }: { readonly maxLength: number }): Steps<Model> {
+    yield;
     const model = build(source, maxLength);
     if (model === undefined) throw new TypeError('the file was found to keep its past');
     return model;
