@@ -118,11 +118,20 @@ function securityOf(access: Access): Json {
   return { security: access === 'public' ? [] : [{ bearer: [] }, { key: [] }, {}] };
 }
 
-function answerOf({ streams = false, answer, answerType = 'application/json' }: Operation): Json {
-  const events = { 'text/event-stream': { schema: { type: 'string' } } };
+function answerOf({ events, eventsWith, answer, answerType = 'application/json' }: Operation): Json {
+  const { description, ...content } = events ? eventsOf(events, eventsWith) : { description: 'The answer.' };
+  return { description, content: { [answerType]: { schema: answer ? answerSchema(answer) : {} }, ...content } };
+}
+
+/**
+ * WHY the schema of one event: OpenAPI 3.1 has no field for the parts of a stream, and OpenAI's own document says it so too. `itemSchema`
+ * is that field in OpenAPI 3.2.
+ */
+function eventsOf(events: z.ZodType, eventsWith = '"stream": true') {
+  const schema = answerSchema(events);
   return {
-    description: streams ? 'The answer, or its events with "stream": true.' : 'The answer.',
-    content: { [answerType]: { schema: answer ? answerSchema(answer) : {} }, ...(streams && events) },
+    description: `The answer, or server-sent events with ${eventsWith}. The schema of events is that of the data of each.`,
+    'text/event-stream': { schema, 'x-espalier-each': 'event' },
   };
 }
 

@@ -6,7 +6,8 @@ import { fakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
 import { openTenants, Tenant, type TenantsApp } from '../testing/tenants.ts';
 import { openApiDocument } from './document.ts';
-import { checkAnswer } from './testing/check-answer.ts';
+import { openEventStream } from '../answering/event-stream.ts';
+import { checkAnswer, checkEvent } from './testing/check-answer.ts';
 import { operations } from './operations.ts';
 
 interface Document {
@@ -100,6 +101,50 @@ describe('the document', () => {
     const answer = await lying.inject({ url: '/health' });
     await lying.close();
     expect([answer.statusCode, answer.body]).toEqual([500, expect.stringContaining('says otherwise of GET /health')]);
+  });
+
+  it('has a schema of JSON Schema 2020-12 for the events of every stream', () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    const streams = all().flatMap(([path, { responses }]) => {
+      const events = responses['2XX']?.content['text/event-stream'];
+      return events === undefined ? [] : [{ path, validate: ajv.compile(events.schema) }];
+    });
+    const chat = streams.find(({ path }) => path === '/v1/chat/completions');
+    expect([chat?.validate('[DONE]'), chat?.validate('[END]')]).toEqual([true, false]);
+    expect(streams.map(({ path }) => path).toSorted()).toEqual([
+      '/v1/chat/completions',
+      '/v1/completions',
+      '/v1/events',
+      '/v1/messages',
+      '/v1/responses',
+    ]);
+  });
+
+  it.each([
+    ['a field that is missing', 'event: message_start\ndata: {"type":"message_start"}'],
+    ['a field that is not told', 'event: ping\ndata: {"type":"ping","more":1}'],
+    ['a kind that is not told', 'event: pong\ndata: {"type":"pong"}'],
+    ['another name', 'event: pong\ndata: {"type":"ping"}'],
+  ])('is compared with real events: %s is seen', (_, event) => {
+    checkEvent('POST /v1/messages', 'event: ping\ndata: {"type":"ping"}');
+    checkEvent('POST /v1/messages', ': ping');
+    expect(() => checkEvent('POST /v1/messages', event)).toThrow(/says otherwise|has the name/);
+  });
+
+  it('is compared with the events that every server of every test sends', async () => {
+    const lying = Fastify();
+    lying.post('/v1/messages', (_, reply) => {
+      reply.hijack();
+      const stream = openEventStream(reply.raw, {});
+      void stream.send({ name: 'ping', data: { type: 'ping' } });
+      void stream.send({ name: 'pong', data: { type: 'pong' } });
+      stream.end();
+    });
+    await lying.inject({ method: 'POST', url: '/v1/messages' });
+    await lying.close();
+    const { toldEvents = [] } = globalThis as { toldEvents?: { route: string; event: string }[] };
+    const check = (): void => toldEvents.splice(0).forEach(({ route, event }) => checkEvent(route, event));
+    expect(check).toThrow(/says otherwise of POST .v1.messages \(events\).*event: pong/s);
   });
 
   it('says by its schemas what a server refuses', () => {

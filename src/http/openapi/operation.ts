@@ -26,8 +26,10 @@ export interface Operation {
   readonly answer?: z.ZodType;
   /** The media type of an answer that is not JSON. */
   readonly answerType?: string;
-  /** Whether the answer may come as server-sent events. */
-  readonly streams?: boolean;
+  /** The data of each event, where the answer may come as server-sent events. */
+  readonly events?: z.ZodType;
+  /** What a client sends to get events. Default: `"stream": true`. */
+  readonly eventsWith?: string;
   /** The path by which the document knows the route, where it is another spelling of one that has an entry. */
   readonly isSameAs?: string;
 }

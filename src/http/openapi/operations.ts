@@ -9,6 +9,7 @@ import { countTokensSchema, messageSchema } from '../messages/message-body.ts';
 import { responseSchema } from '../responses/response-body.ts';
 import { inferSchema } from '../open-inference/infer-request.ts';
 import { detokenizeSchema, tokenizeSchema } from '../vllm/tokenize.ts';
+import { adapterEvent, chatCompletionEvent, completionEvent, messageEvent, responseEvent } from './answers/events.ts';
 import {
   inferAnswer,
   liveAnswer,
@@ -82,7 +83,7 @@ const text: Operations = {
     summary: 'The next turn of a chat, in the form of the OpenAI API.',
     body: chatCompletionSchema,
     example: { model: 'base', messages, max_tokens: 8, temperature: 0 },
-    streams: true,
+    events: chatCompletionEvent,
   },
   'POST /v1/completions': {
     answer: completionAnswer,
@@ -90,7 +91,7 @@ const text: Operations = {
     summary: 'The continuation of texts or of token ids, in the form of the OpenAI API.',
     body: completionSchema,
     example: { model: 'base', prompt: 'Once upon a time', max_tokens: 8, stop: ['.'] },
-    streams: true,
+    events: completionEvent,
   },
   'POST /v1/responses': {
     answer: responseAnswer,
@@ -98,7 +99,7 @@ const text: Operations = {
     summary: 'A response, in the form of the OpenAI API.',
     body: responseSchema,
     example: { model: 'base', input: 'Is it raining?', max_output_tokens: 8, store: false },
-    streams: true,
+    events: responseEvent,
   },
   'GET /v1/responses/:id': { tag: 'Text', summary: 'A response that is kept.', answer: responseAnswer },
   'GET /v1/responses/:id/input_items': {
@@ -114,7 +115,7 @@ const text: Operations = {
     summary: 'The next turn of a chat, in the form of the Anthropic API.',
     body: messageSchema,
     example: { model: 'base', system: 'Be brief.', messages, max_tokens: 8 },
-    streams: true,
+    events: messageEvent,
   },
   'POST /v1/messages/count_tokens': {
     answer: countTokensAnswer,
@@ -236,6 +237,8 @@ const health: Operations = {
   'GET /v1/stats': { tag: 'Observation', summary: 'What the server and each adapter do now.', answer: statsAnswer },
   'GET /v1/events': {
     answer: eventsAnswer,
+    events: adapterEvent,
+    eventsWith: 'Accept: text/event-stream',
     tag: 'Observation',
     summary: 'What happened to adapters: the latest events, or all that come, with Accept: text/event-stream.',
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What a server says of the adapters that answered, beside the fields of each API. Absent where the base answered alone. */
-const answeredBy = z
+export const answeredBy = z
   .object({
     adapter: z.string().optional(),
     version: z.string().nullable().optional(),
@@ -11,10 +11,10 @@ const answeredBy = z
   })
   .optional();
 
-const count = z.int().nonnegative();
-const tokenIds = z.array(z.int()).optional();
+export const count = z.int().nonnegative();
+export const tokenIds = z.array(z.int()).optional();
 
-const usage = z.object({
+export const usage = z.object({
   prompt_tokens: count,
   completion_tokens: count,
   total_tokens: count,
@@ -23,9 +23,9 @@ const usage = z.object({
 });
 
 const chosenToken = { token: z.string(), bytes: z.array(z.int()).nullable(), logprob: z.number() };
-const tokenLogprob = z.object({ ...chosenToken, top_logprobs: z.array(z.object(chosenToken)) });
+export const tokenLogprob = z.object({ ...chosenToken, top_logprobs: z.array(z.object(chosenToken)) });
 
-const head = <Name extends string>(object: Name) => ({
+export const head = <Name extends string>(object: Name) => ({
   id: z.string(),
   object: z.literal(object),
   created: z.int(),
@@ -46,65 +46,73 @@ const chatMessage = z.object({
   function_call: calledFunction.optional(),
 });
 
+/** The fields of a choice of a chat beside its message, in a whole answer and in a chunk. */
+export const chatChoiceEnd = {
+  logprobs: z.object({ content: z.array(tokenLogprob), refusal: z.null() }).nullable(),
+  finish_reason: z.enum(['stop', 'length', 'tool_calls', 'function_call']).nullable(),
+  token_ids: tokenIds,
+};
+
 export const chatCompletionAnswer = z.object({
   ...head('chat.completion'),
   choices: z.array(
     z.object({
       index: count,
       message: chatMessage,
-      logprobs: z.object({ content: z.array(tokenLogprob), refusal: z.null() }).nullable(),
-      finish_reason: z.enum(['stop', 'length', 'tool_calls', 'function_call']).nullable(),
-      token_ids: tokenIds,
+      ...chatChoiceEnd,
     }),
   ),
   usage,
   espalier: answeredBy,
 });
 
+/** A choice of a whole answer, or what a chunk adds to it. */
+export const completionChoice = z.object({
+  index: count,
+  text: z.string(),
+  logprobs: z
+    .object({
+      tokens: z.array(z.string()),
+      token_logprobs: z.array(z.number().nullable()),
+      top_logprobs: z.array(z.record(z.string(), z.number()).nullable()).nullable(),
+      text_offset: z.array(count),
+    })
+    .nullable(),
+  finish_reason: z.enum(['stop', 'length']).nullable(),
+  token_ids: tokenIds,
+});
+
 export const completionAnswer = z.object({
   ...head('text_completion'),
-  choices: z.array(
-    z.object({
-      index: count,
-      text: z.string(),
-      logprobs: z
-        .object({
-          tokens: z.array(z.string()),
-          token_logprobs: z.array(z.number().nullable()),
-          top_logprobs: z.array(z.record(z.string(), z.number()).nullable()).nullable(),
-          text_offset: z.array(count),
-        })
-        .nullable(),
-      finish_reason: z.enum(['stop', 'length']).nullable(),
-      token_ids: tokenIds,
-    }),
-  ),
+  choices: z.array(completionChoice),
   usage,
   espalier: answeredBy,
 });
 
 const status = z.enum(['in_progress', 'completed', 'incomplete']);
 
-const outputItem = z.discriminatedUnion('type', [
+export const outputText = z.object({
+  type: z.literal('output_text'),
+  text: z.string(),
+  annotations: z.array(z.unknown()).max(0),
+  logprobs: z.array(tokenLogprob).optional(),
+});
+
+export const reasoningText = z.object({ type: z.literal('reasoning_text'), text: z.string() });
+
+export const outputItem = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('message'),
     id: z.string(),
     role: z.literal('assistant'),
     status,
-    content: z.array(
-      z.object({
-        type: z.literal('output_text'),
-        text: z.string(),
-        annotations: z.array(z.unknown()).max(0),
-        logprobs: z.array(tokenLogprob).optional(),
-      }),
-    ),
+    content: z.array(outputText),
   }),
   z.object({
     type: z.literal('reasoning'),
     id: z.string(),
     summary: z.array(z.unknown()).max(0),
-    content: z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() })),
+    content: z.array(reasoningText),
     encrypted_content: z.string().optional(),
     status,
   }),
@@ -176,32 +184,38 @@ export const inputItemsAnswer = z.object({
 export const deletedAnswer = <Name extends string>(object: Name) =>
   z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
 
+export const messageBlock = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), text: z.string() }),
+  z.object({ type: z.literal('thinking'), thinking: z.string(), signature: z.string() }),
+  z.object({
+    type: z.literal('tool_use'),
+    id: z.string(),
+    name: z.string(),
+    input: z.record(z.string(), z.unknown()),
+  }),
+]);
+
+export const messageEnding = {
+  stop_reason: z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use']).nullable(),
+  stop_sequence: z.string().nullable(),
+};
+
+export const messageUsage = z.object({
+  input_tokens: count,
+  output_tokens: count,
+  output_tokens_details: z.object({ thinking_tokens: count }),
+  cache_creation_input_tokens: count,
+  cache_read_input_tokens: count,
+});
+
 export const messageAnswer = z.object({
   id: z.string(),
   type: z.literal('message'),
   role: z.literal('assistant'),
   model: z.string(),
-  content: z.array(
-    z.discriminatedUnion('type', [
-      z.object({ type: z.literal('text'), text: z.string() }),
-      z.object({ type: z.literal('thinking'), thinking: z.string(), signature: z.string() }),
-      z.object({
-        type: z.literal('tool_use'),
-        id: z.string(),
-        name: z.string(),
-        input: z.record(z.string(), z.unknown()),
-      }),
-    ]),
-  ),
-  stop_reason: z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use']).nullable(),
-  stop_sequence: z.string().nullable(),
-  usage: z.object({
-    input_tokens: count,
-    output_tokens: count,
-    output_tokens_details: z.object({ thinking_tokens: count }),
-    cache_creation_input_tokens: count,
-    cache_read_input_tokens: count,
-  }),
+  content: z.array(messageBlock),
+  ...messageEnding,
+  usage: messageUsage,
   espalier: answeredBy,
 });
 
