@@ -2,9 +2,11 @@
 //
 //   node bench/event-loop.mjs --base DIR [--build DIR] [--clients 8] [--rounds 4] [--adapters 8] [--loaded 8] [--rank 16] [--threads 2]
 //
-// Prints a line for each of three times, and one line of JSON: opening, with `--adapters` in the folder that are read; answering
+// Prints a line for each of four times, and one line of JSON: opening, in a process that has loaded the library and does nothing else, with
+// `--adapters` in the folder that are read; starting, the same as a command, which loads its modules first; answering
 // `--rounds` requests of each client, 128 tokens and 32 new ones, streamed; the same while `--loaded` further adapters are loaded, one after
 // the other. Of each the delay of the event loop, and its own processor time between two turns, which other work does not change much. Linux.
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,23 +42,29 @@ try {
     await writeAdapters(waiting, { count: first + later, rank: Number(values.rank), modules: linears })
   ).slice(first);
   const watched = join(folder, 'watched.jsonl');
+  const watch = { LOOP_WATCH: watched };
+  const told = [];
+  const note = (name, line) => {
+    const { delay, own } = JSON.parse(line);
+    told.push({ name, delay, own });
+    const text = ({ p99, most }) => `p99 ${p99.toFixed(1)} ms, longest ${most.toFixed(1)} ms`;
+    process.stdout.write(`${name}: delay ${text(delay)}; its own work ${text(own)}\n`);
+  };
+  await openInLoaded(values.build, { base: values.base, adapters: served, watch });
+  note('opening', await lineOf(watched, 1));
+  await rm(watched);
   process.env.LOOP_WATCH = watched;
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${here('loop-watch.mjs')}`;
   const bound = ['--served-name', 'base', '--threads', values.threads, '--max-slots', values.clients];
   const server = await startServer(values.build, ['--base', values.base, '--adapters', served, ...bound]);
   delete process.env.NODE_OPTIONS;
   try {
-    const told = [];
     const tell = async (name) => {
       server.signal('SIGUSR2');
-      const line = await lineOf(watched, told.length);
-      const { delay, own } = JSON.parse(line);
-      told.push({ name, delay, own });
-      const text = ({ p99, most }) => `p99 ${p99.toFixed(1)} ms, longest ${most.toFixed(1)} ms`;
-      process.stdout.write(`${name}: delay ${text(delay)}; its own work ${text(own)}\n`);
+      note(name, await lineOf(watched, told.length - 1));
     };
     await server.whenIdle();
-    await tell('opening');
+    await tell('starting');
     let next = 0;
     const ask = () => {
       const place = next++;
@@ -74,6 +82,17 @@ try {
   }
 } finally {
   await rm(folder, { recursive: true });
+}
+
+/** Opens the base in a process of its own, by the library. */
+async function openInLoaded(build, { base, adapters, watch }) {
+  const words = ['--import', here('loop-watch.mjs'), here('loop-opening.mjs'), build, base, adapters];
+  const child = spawn(process.execPath, words, {
+    stdio: 'inherit',
+    env: { UV_THREADPOOL_SIZE: '8', ...process.env, ...watch },
+  });
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  if (code !== 0) throw new Error(`the process that opens a base ended with ${code}`);
 }
 
 /** Loads adapters as vLLM's clients do. WHY moved: the server takes those of its folder only. */
