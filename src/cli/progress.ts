@@ -10,6 +10,12 @@ export interface Progress extends Disposable {
 export function createProgress(output: Output, { total, format }: { total: number; format: string }): Progress {
   if (!output.interactive) return { update: () => undefined, [Symbol.dispose]: () => undefined };
   const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
-  bar.start(total, 0);
-  return { update: (done, fields) => bar.update(done, fields), [Symbol.dispose]: () => bar.stop() };
+  return {
+    update(done, fields) {
+      // WHY not before: without its fields, the line shows their names.
+      if (bar.isActive) bar.update(done, fields);
+      else bar.start(total, done, fields);
+    },
+    [Symbol.dispose]: () => bar.stop(),
+  };
 }

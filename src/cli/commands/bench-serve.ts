@@ -177,6 +177,7 @@ async function runAt(rate: number, { read, models, client, context }: RunOptions
     format: `{bar} {value}/{total} answers at ${rate}/s | {failed} failed or refused`,
   });
   let [ended, failed] = [0, 0];
+  progress.update(ended, { failed: String(failed) });
   const records = await runTrace(trace, {
     ask: askBy(client, read),
     clock: systemClock,
