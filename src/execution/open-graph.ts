@@ -2,7 +2,9 @@ import { decodeModel, encodeModel, runPasses, runPassesInSlices, type Model } fr
 import { returnFreedMemory } from '../native/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
+import { hasHalves } from './providers/webgpu-halves.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
+import { floatTables } from './providers/webgpu-weights.ts';
 import { computeConstants } from './constants/compute-constants.ts';
 import { decodeWeights } from './decode-weights.ts';
 import { mapShared } from './map-shared.ts';
@@ -72,7 +74,7 @@ export async function openPreparedGraph(
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
-  const fitting = provider === 'webgpu' ? forWebGpu(bytes) : bytes;
+  const fitting = provider === 'webgpu' ? await forWebGpu(bytes, environment) : bytes;
   using constants = await computeConstants(computed, { folder, environment });
   using weights = await decodeWeights(decoded, folder);
   // WHY not on a device: it copies weights to memory of its own.
@@ -86,9 +88,11 @@ export async function openPreparedGraph(
 }
 
 /** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */
-function forWebGpu(bytes: Uint8Array): Uint8Array {
+async function forWebGpu(bytes: Uint8Array, environment: Environment): Promise<Uint8Array> {
   const model = decodeModel(bytes);
-  return runPasses(model, webgpuPasses).modified ? encodeModel(model) : bytes;
+  const hasTables = [...model.graph.initializers.values()].some(({ dtype }) => dtype === 'float16');
+  const passes = hasTables && !(await hasHalves(environment)) ? [floatTables, ...webgpuPasses] : webgpuPasses;
+  return runPasses(model, passes).modified ? encodeModel(model) : bytes;
 }
 
 function sessionOptions({ varyingShapes, exactProducts, config, ...options }: GraphSessionOptions): SessionOptions {

@@ -1,9 +1,21 @@
-/** The golden cases that run here. The short form runs the smallest one. */
-const all = ['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'] as const;
+import { goldenCases } from '../../src/models/testing/golden-cases.ts';
 
-export const isShort = process.env['WEBGPU_TESTS'] === 'short';
+/** What `test/webgpu/run.mjs` asks for: the smallest case, those of before there were families, or each one. */
+export const form = process.env['WEBGPU_TESTS'] ?? 'usual';
 
-export const cases: readonly string[] = isShort ? all.slice(0, 1) : all;
+const usual = ['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'] as const;
+
+export const isShort = form === 'short';
+
+/** The golden cases of decoders that run here. `WEBGPU_CASES`, a regular expression, takes fewer of them. */
+export const cases: readonly string[] = (isShort ? usual.slice(0, 1) : form === 'all' ? goldenCases : usual).filter(
+  (name) => new RegExp(process.env['WEBGPU_CASES'] ?? '').test(name),
+);
 
 /** Where the tests run: on WebGPU, with a device that outlives its sessions, so that its shaders are compiled once. */
 export const onWebGpu = { threads: 1, provider: 'webgpu', providerOptions: { preserveDevice: '1' } } as const;
+
+/** Prints a measured error, so that a long run leaves its figures. */
+export function report(name: string, what: string, error: number): void {
+  if (form === 'all') process.stdout.write(`${name}: ${what} ${error.toExponential(1)}\n`);
+}

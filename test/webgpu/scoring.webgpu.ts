@@ -1,10 +1,13 @@
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { injectLora } from '../../src/lora/index.ts';
 import { openBaseModel } from '../../src/models/index.ts';
-import { scoreRows } from '../../src/models/testing/scoring-driver.ts';
+import { goldenDir } from '../../src/models/testing/fixtures.ts';
+import { loadGoldenAdapter } from '../../src/models/testing/golden-adapter.ts';
+import { adapterStates } from '../../src/models/testing/golden-cases.ts';
+import { loadGolden, maxDifference } from '../../src/models/testing/golden.ts';
+import { scoreRows, type ScoringRun } from '../../src/models/testing/scoring-driver.ts';
 import { openEnvironment, type Environment } from '../../src/onnxruntime/index.ts';
-import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../src/tensor/index.ts';
-import { cases, onWebGpu } from './cases.ts';
+import { cases, onWebGpu, report } from './cases.ts';
 
 let environment: Environment;
 beforeAll(() => {
@@ -13,34 +16,36 @@ beforeAll(() => {
 afterAll(() => environment.dispose());
 
 describe.each(cases)('scoring on WebGPU, golden case %s', (name) => {
-  it('has the logits of the reference within 1e-3', async () => {
-    const folder = fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
-    const base = await openBaseModel(`${folder}/model`);
-    const { tensors } = await loadSafetensors(`${folder}/expected.safetensors`);
-    const expected = toFloat32(named(tensors, 'base_logits'));
-    const [count = 0, length = 0] = named(tensors, 'input_ids').shape;
-    const ids = Array.from(typedArray(named(tensors, 'input_ids')), Number);
-    const mask = Array.from(typedArray(named(tensors, 'attention_mask')), Number);
-    const rows = Array.from({ length: count }, (_, row) => {
-      const real = mask.slice(row * length, (row + 1) * length).filter((one) => one === 1).length;
-      return ids.slice(row * length, row * length + real);
-    });
-    const scored = await scoreRows({ base, environment }, rows);
-    const { vocabSize } = base.config;
-    let [compared, largest] = [0, 0];
-    for (const [row, logits] of scored.entries()) {
-      logits.forEach((value, i) => {
-        largest = Math.max(largest, Math.abs(value - (expected[row * length * vocabSize + i] ?? NaN)));
-        compared++;
-      });
-    }
-    expect(compared).toBeGreaterThan(vocabSize);
-    expect(largest).toBeLessThan(1e-3);
-  });
+  it.each(['base', ...adapterStates(name)] as const)(
+    'has the logits of the reference within 1e-3: %s',
+    async (state) => {
+      const base = await openBaseModel(goldenDir(name, 'model'));
+      const golden = await loadGolden(name);
+      const injected = state === 'base' ? {} : await injectionOf(name, state);
+      const scored = await scoreRows({ base, environment, ...injected }, golden.rows);
+      const { vocabulary } = golden;
+      const errors = golden.rows.flatMap((row, r) =>
+        row.map((_, p) => {
+          const found = scored[r]?.subarray(p * vocabulary, (p + 1) * vocabulary) ?? [];
+          return maxDifference(found, golden.logits(state, r, p));
+        }),
+      );
+      expect(errors.length).toBeGreaterThan(1);
+      report(name, `logits (${state})`, Math.max(...errors));
+      expect(Math.max(...errors)).toBeLessThan(1e-3);
+    },
+  );
 });
 
-function named(tensors: ReadonlyMap<string, TensorData>, name: string): TensorData {
-  const found = tensors.get(name);
-  if (found === undefined) throw new TypeError(`no ${name}`);
-  return found;
+async function injectionOf(
+  name: string,
+  state: 'adapter' | 'trained',
+): Promise<Required<Pick<ScoringRun, 'change' | 'feeds'>>> {
+  const adapter = await loadGoldenAdapter(name, state);
+  const modules = [...adapter].map(([path, { rank, scaling }]) => ({ path, rank, scaling }));
+  const feeds = [...adapter].flatMap(([path, { a, b }]) => [
+    [`${path}.lora_A`, a],
+    [`${path}.lora_B`, b],
+  ]);
+  return { change: (model) => void injectLora(model, { modules }), feeds: Object.fromEntries(feeds) };
 }

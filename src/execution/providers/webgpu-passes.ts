@@ -1,5 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { definePass, inferShapes, Tape, type Model, type Node, type Pass, type Value } from '../../ir/index.ts';
+import { exactBlocks } from './webgpu-weights.ts';
 
 const microsoft = 'com.microsoft';
 
@@ -108,4 +109,5 @@ export const webgpuPasses: readonly Pass[] = [
   explicitDeviation,
   plainProducts,
   plainLogSoftmax,
+  exactBlocks,
 ];

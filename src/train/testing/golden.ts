@@ -21,8 +21,10 @@ export interface GoldenCase {
 
 interface ExpectedFile {
   readonly lossTrace: number[];
-  /** Absent if the case is not trained. */
+  /** Absent if the case is not trained, or by stochastic gradient descent. */
   readonly optimizer?: GoldenOptimizer;
+  /** The learning rate of stochastic gradient descent. */
+  readonly learningRate?: number;
 }
 
 interface GoldenOptimizer {
@@ -50,12 +52,17 @@ export async function loadGolden(name: string): Promise<GoldenCase> {
     trained: join(folder, 'trained'),
     rows: rowsOf(tensor('input_ids'), tensor('labels'), tensor('attention_mask')),
     lossTrace: expected.lossTrace,
-    optimizer: expected.optimizer ? optimizerFlags(expected.optimizer) : {},
+    optimizer: optimizerOf(expected),
     gradient: (parameter) => {
       const suffix = /\.lora_[AB]$/.test(parameter) ? '.weight' : '';
       return toFloat32(tensor(`grad.base_model.model.${parameter}${suffix}`));
     },
   };
+}
+
+function optimizerOf({ optimizer, learningRate }: ExpectedFile): Record<string, unknown> {
+  if (optimizer !== undefined) return optimizerFlags(optimizer);
+  return learningRate === undefined ? {} : { optimizer: 'sgd', learningRate, weightDecay: 0, momentum: 0 };
 }
 
 function optimizerFlags({ name, lr, weightDecay = 0, momentum, nesterov }: GoldenOptimizer): Record<string, unknown> {
