@@ -2,6 +2,7 @@ import { decodeModel, encodeModel, runPasses, runPassesInSlices, type Model } fr
 import { returnFreedMemory } from '../native/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
+import { wrongOnWebGpu } from './providers/webgpu-fallbacks.ts';
 import { hasHalves } from './providers/webgpu-halves.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
 import { floatTables } from './providers/webgpu-weights.ts';
@@ -74,25 +75,47 @@ export async function openPreparedGraph(
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
-  const fitting = provider === 'webgpu' ? await forWebGpu(bytes, environment) : bytes;
+  const fitting = provider === 'webgpu' ? await forWebGpu(bytes, environment) : { bytes, settings: {} };
   using constants = await computeConstants(computed, { folder, environment });
   using weights = await decodeWeights(decoded, folder);
   // WHY not on a device: it copies weights to memory of its own.
   using mapped = await mapShared(provider === 'cpu' ? shared : new Map(), folder);
   const initializers = new Map([...constants.tensors, ...weights.tensors]);
   const given = { externalDataFolder: folder, initializers, placed: mapped.tensors };
-  const graph = new OpenGraph(await environment.createSession(fitting, { ...sessionOptions(session), ...given }));
+  const settings = {
+    ...sessionOptions(session),
+    ...(provider === 'webgpu' && webgpuSettings(session)),
+    ...fitting.settings,
+    ...given,
+  };
+  const graph = new OpenGraph(await environment.createSession(fitting.bytes, settings));
   // WHY: constants that ONNX Runtime has computed and packed leave several times their size in the C library's hands.
   await returnFreedMemory();
   return graph;
 }
 
 /** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */
-async function forWebGpu(bytes: Uint8Array, environment: Environment): Promise<Uint8Array> {
+async function forWebGpu(bytes: Uint8Array, environment: Environment): Promise<FittingGraph> {
   const model = decodeModel(bytes);
   const hasTables = [...model.graph.initializers.values()].some(({ dtype }) => dtype === 'float16');
   const passes = hasTables && !(await hasHalves(environment)) ? [floatTables, ...webgpuPasses] : webgpuPasses;
-  return runPasses(model, passes).modified ? encodeModel(model) : bytes;
+  const { modified } = runPasses(model, passes);
+  const onCpu = wrongOnWebGpu(model);
+  const settings = onCpu.length > 0 ? { providerOptions: { forceCpuNodeNames: onCpu.join('\n') } } : {};
+  return { bytes: modified ? encodeModel(model) : bytes, settings };
+}
+
+interface FittingGraph {
+  readonly bytes: Uint8Array;
+  readonly settings: SessionOptions;
+}
+
+/**
+ * WHY: with this optimizer ONNX Runtime 1.30 moves normalizations of queries and keys into the attention on WebGPU, and then refuses
+ * the graph ("query shall be 3 dimensions") where an adapter's update lies before them, as in Qwen 3 and Gemma 3.
+ */
+function webgpuSettings({ disabledOptimizers = [] }: GraphSessionOptions): SessionOptions {
+  return { disabledOptimizers: [...disabledOptimizers, 'GroupQueryAttentionPreNormFusion'] };
 }
 
 function sessionOptions({ varyingShapes, exactProducts, config, ...options }: GraphSessionOptions): SessionOptions {

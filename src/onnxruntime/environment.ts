@@ -93,7 +93,8 @@ export class Environment {
    */
   async createSession(model: Uint8Array, given: SessionOptions = {}): Promise<Session> {
     this[handle].assertOpen();
-    const options = { provider: this.provider, providerOptions: this.#providerOptions, ...given };
+    const providerOptions = { ...this.#providerOptions, ...given.providerOptions };
+    const options = { provider: this.provider, ...given, providerOptions };
     if (options.provider === 'cpu') return this.#createSession(model, options);
     const bytes = model.slice();
     return this.lane.run(() => this.#createSession(bytes, options));

@@ -8,7 +8,7 @@ import { appendProvider, type ExecutionProvider, type ProviderOptions } from './
 export interface SessionOptions {
   /** Where the session runs. Default: as the environment says. */
   readonly provider?: ExecutionProvider;
-  /** Options of the provider, by ONNX Runtime's names. */
+  /** Options of the provider, by ONNX Runtime's names, besides those of the environment. */
   readonly providerOptions?: ProviderOptions;
   /** Records which nodes run on the CPU, for `session.nodesOnCpu()`. Default: off. */
   readonly recordsAssignment?: boolean;

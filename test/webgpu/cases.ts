@@ -3,7 +3,12 @@ import { goldenCases } from '../../src/models/testing/golden-cases.ts';
 /** What `test/webgpu/run.mjs` asks for: the smallest case, those of before there were families, or each one. */
 export const form = process.env['WEBGPU_TESTS'] ?? 'usual';
 
-const usual = ['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'] as const;
+const decoders = ['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'] as const;
+
+/** A table of f16 and attention with a soft cap; powers that broadcast. */
+const special = ['quantized/gguf-f16', 'families/llama-dynamic'] as const;
+
+const usual = [...decoders, ...special];
 
 export const isShort = form === 'short';
 

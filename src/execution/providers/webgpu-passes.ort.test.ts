@@ -51,12 +51,19 @@ const product = (attributes: Readonly<Record<string, number>>) => (tape: Tape, i
   return [tape.op('FusedMatMul', [input, input], options)];
 };
 
+const absolute = (tape: Tape, input: Value): Value => tape.op('Abs', [input]);
+const input3 = (tape: Tape): Value => tape.constant(tensorOf('float32', [3, 1], [-0.5, 1, 2]));
+
 describe('the passes for WebGPU', () => {
   it.each([
     ['SimplifiedLayerNormalization', norm],
     ['FusedMatMul, the first transposed', product({ transA: 1 })],
     ['FusedMatMul, the second transposed', product({ transB: 1 })],
     ['LogSoftmax', (tape: Tape, input: Value) => [tape.op('LogSoftmax', [input], { attributes: { axis: -1 } })]],
+    [
+      'Pow of operands that broadcast',
+      (tape: Tape, input: Value) => [tape.op('Pow', [absolute(tape, input), input3(tape)])],
+    ],
   ])('leave what %s gives', async (_, build) => {
     const model = modelOf(build);
     const bytes = encodeModel(model);
@@ -82,7 +89,12 @@ describe('the passes for WebGPU', () => {
   });
 
   it('change nothing else', () => {
-    const model = modelOf((tape, input) => [tape.op('Softmax', [input])]);
+    const build = (tape: Tape, input: Value): Value[] => [
+      tape.op('Softmax', [input]),
+      tape.op('Pow', [input, tape.scalar(2)]),
+      tape.op('Pow', [input, input]),
+    ];
+    const model = modelOf(build);
     expect(runPasses(model, webgpuPasses).modified).toBe(false);
   });
 });

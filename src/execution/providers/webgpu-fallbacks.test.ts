@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { createModel, float, Tape } from '../../ir/index.ts';
+import { wrongOnWebGpu } from './webgpu-fallbacks.ts';
+
+it('names attention with a soft cap, and no other', () => {
+  const model = createModel();
+  const tape = new Tape(model);
+  const x = model.graph.addInput('x', 'float32', [1, 1, 16]);
+  const attention = (attributes: Record<string, number | ReturnType<typeof float>>): string => {
+    const options = { domain: 'com.microsoft', attributes: { num_heads: 2, kv_num_heads: 2, ...attributes } };
+    return tape.op('GroupQueryAttention', [x, x, x], options).producer?.name ?? '';
+  };
+  attention({});
+  attention({ softcap: float(0) });
+  const capped = attention({ softcap: float(50) });
+  expect(capped).not.toBe('');
+  expect(wrongOnWebGpu(model)).toEqual([capped]);
+});
