@@ -121,12 +121,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const room = planKvRoom({ ...sizesOf, maxLength, slots: settings.maxSlots, mostSlots, budget });
   const { slots } = room;
   const arena = await openArena(base, settings, { slots, environment });
+  let runner: StepRunner | undefined;
   try {
     const chunk = Math.min(prefillChunk, maxLength);
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk };
     const { batchInvariant } = settings;
-    const runner = await openRunner({ base, environment, stack: arena?.stack, rowsAlone: batchInvariant, ...sizes });
+    runner = await openRunner({ base, environment, stack: arena?.stack, rowsAlone: batchInvariant, ...sizes });
     const bytes = batchInvariant ? 0 : settings.prefixCache;
     const prefixes = openPrefixes(runner.slots, { config: base.config, slots, maxLength, bytes });
     return new Engine({
@@ -142,6 +143,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       ...sizes,
     });
   } catch (error) {
+    runner?.dispose();
     await arena?.dispose();
     throw error;
   }

@@ -2,6 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
 import { dataTypeNumber } from '../tensor/index.ts';
 import type { DeviceLane } from './device-lane.ts';
+import { countToDevice, countToHost } from './device-traffic.ts';
 import { ort, receive } from './ffi/ort.ts';
 import type { ValueInfo } from './value-info.ts';
 
@@ -13,6 +14,8 @@ export interface DeviceHeap {
   readonly lane: DeviceLane;
   /** The names of the inputs that the session reads there. */
   readonly inputs: ReadonlySet<string>;
+  /** The names of the outputs that the session writes there. */
+  readonly outputs: ReadonlySet<string>;
   readonly allocator: Pointer;
   /** Must be called before the session is released. */
   release(): void;
@@ -21,24 +24,33 @@ export interface DeviceHeap {
 export interface HeapPlace {
   readonly environment: Pointer;
   readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
   readonly lane: DeviceLane;
 }
 
 /** @returns undefined if the session reads all of its inputs on the CPU */
-export function deviceMemoryOf(session: Pointer, { environment, inputs, lane }: HeapPlace): DeviceHeap | undefined {
+export function deviceMemoryOf(
+  session: Pointer,
+  { environment, inputs, outputs, lane }: HeapPlace,
+): DeviceHeap | undefined {
   const { api } = ort();
-  const infos = new BigUint64Array(inputs.length);
-  api.SessionGetMemoryInfoForInputs(session, infos, infos.length);
-  const onDevice = inputs.flatMap(({ name }, i) => {
-    const info = infos[i] ?? 0n;
-    return info !== 0n && isDevice(info) ? [{ name, info }] : [];
-  });
-  const [first] = onDevice;
+  const onDevice = (values: readonly ValueInfo[], read: (infos: BigUint64Array) => void) => {
+    const infos = new BigUint64Array(values.length);
+    read(infos);
+    return values.flatMap(({ name }, i) => {
+      const info = infos[i] ?? 0n;
+      return info !== 0n && isDevice(info) ? [{ name, info }] : [];
+    });
+  };
+  const read = onDevice(inputs, (infos) => api.SessionGetMemoryInfoForInputs(session, infos, infos.length));
+  const written = onDevice(outputs, (infos) => api.SessionGetMemoryInfoForOutputs(session, infos, infos.length));
+  const [first] = read;
   if (first === undefined) return undefined;
   const { info } = first;
   const allocator = receive((out) => api.CreateAllocator(session, info, out));
-  const names = new Set(onDevice.map(({ name }) => name));
-  return { info, environment, lane, inputs: names, allocator, release: () => api.ReleaseAllocator(allocator) };
+  const [names, outputNames] = [read, written].map((values) => new Set(values.map(({ name }) => name)));
+  const sets = { inputs: names ?? new Set(), outputs: outputNames ?? new Set() };
+  return { info, environment, lane, ...sets, allocator, release: () => api.ReleaseAllocator(allocator) };
 }
 
 /** WHY: with more the driver of the tests ended the process, or copied nothing. */
@@ -130,11 +142,13 @@ export class DeviceMemory {
   /** Copies as many bytes as this memory has from the start of a host memory, on another thread. */
   async copyFrom(source: NativeMemory): Promise<void> {
     await this.#copy(source, (host, device) => [host, device]);
+    countToDevice(this.byteLength);
   }
 
   /** Copies its bytes to the start of a host memory, on another thread. */
   async copyTo(target: NativeMemory): Promise<void> {
     await this.#copy(target, (host, device) => [device, host]);
+    countToHost(this.byteLength);
   }
 
   async #copy(

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { TensorData } from '../tensor/index.ts';
+import { byteLength, type TensorData } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import { assertFits, findValue } from './binding-checks.ts';
@@ -7,6 +7,7 @@ import { readBoundOutputs } from './bound-outputs.ts';
 import { OrtTensor, type TensorMemory } from './ort-tensor.ts';
 import type { StringTensor } from './string-tensor.ts';
 import type { DeviceLane } from './device-lane.ts';
+import { countToDevice, countToHost } from './device-traffic.ts';
 import type { ValueInfo } from './value-info.ts';
 
 /** The properties of a session that a binding needs. */
@@ -15,6 +16,8 @@ export interface BindingParent {
   readonly outputs: readonly ValueInfo[];
   /** The inputs that the session reads on its device. */
   readonly deviceInputs: ReadonlySet<string>;
+  /** The outputs that the session writes on its device. */
+  readonly deviceOutputs: ReadonlySet<string>;
   /** undefined for a session on the CPU. */
   readonly lane: DeviceLane | undefined;
   readonly [pointer]: Pointer;
@@ -38,6 +41,8 @@ export class IoBinding {
   readonly #outputs = new Map<string, NativeHandle | undefined>();
   /** The inputs that the session reads in another place than they are in, by name. Runs copy them. */
   readonly #copied = new Map<string, CopiedInput>();
+  /** The bytes of each output that the session writes on its device and the caller reads on the host. Runs copy them. */
+  readonly #fetched = new Map<string, number>();
   #busy = false;
   /** @internal */
   readonly [pointer]: Pointer;
@@ -72,7 +77,8 @@ export class IoBinding {
     if (isOnDevice === this.#parent.deviceInputs.has(name)) {
       ort().api.BindInput(this[pointer], name, tensor[pointer]);
     } else {
-      this.#copied.set(name, { value: tensor[pointer], versionOf, version: undefined });
+      const bytes = tensor instanceof OrtTensor ? byteLength(tensor.dtype, tensor.shape) : 0;
+      this.#copied.set(name, { value: tensor[pointer], bytes, isOnDevice, versionOf, version: undefined });
     }
     replace(this.#inputs, name, tensor[handle]);
   }
@@ -87,6 +93,9 @@ export class IoBinding {
     assertFits(findValue('output', name, this.#parent.outputs), tensor);
     tensor[handle].assertOpen();
     ort().api.BindOutput(this[pointer], name, tensor[pointer]);
+    this.#fetched.delete(name);
+    if (this.#parent.deviceOutputs.has(name) && !tensor.isOnDevice)
+      this.#fetched.set(name, byteLength(tensor.dtype, tensor.shape));
     replace(this.#outputs, name, tensor[handle]);
   }
 
@@ -96,6 +105,7 @@ export class IoBinding {
     findValue('output', name, this.#parent.outputs);
     const { api, hostMemory } = ort();
     api.BindOutputToDevice(this[pointer], name, hostMemory);
+    this.#fetched.delete(name);
     replace(this.#outputs, name, undefined);
   }
 
@@ -115,6 +125,7 @@ export class IoBinding {
   clearOutputs(): void {
     this.#assertFree();
     ort().api.ClearBoundOutputs(this[pointer]);
+    this.#fetched.clear();
     letAllGo(this.#outputs);
   }
 
@@ -135,7 +146,7 @@ export class IoBinding {
   }
 
   /**
-   * Copies the inputs that the session reads in another place than they are in. WHY in each run: the library copies them when they are
+   * Copies the inputs that the session reads in another place than they are in, and counts what the run copies. WHY in each run: the library copies them when they are
    * bound, and the caller has written to their memory since.
    *
    * @internal
@@ -147,7 +158,9 @@ export class IoBinding {
       if (version !== undefined && version === input.version) continue;
       api.BindInput(this[pointer], name, input.value);
       input.version = version;
+      (input.isOnDevice ? countToHost : countToDevice)(input.bytes);
     }
+    for (const bytes of this.#fetched.values()) countToHost(bytes);
   }
 
   /** @internal */
@@ -192,6 +205,8 @@ export class IoBinding {
 
 interface CopiedInput {
   readonly value: Pointer;
+  readonly bytes: number;
+  readonly isOnDevice: boolean;
   readonly versionOf: (() => number) | undefined;
   /** The version of the last copy. */
   version: number | undefined;

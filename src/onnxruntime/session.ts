@@ -24,7 +24,7 @@ export interface SessionFacts {
   readonly initializers?: readonly OrtTensor[];
 }
 
-const noInputs: ReadonlySet<string> = new Set();
+const noNames: ReadonlySet<string> = new Set();
 
 /** A node that runs on the CPU, as ONNX Runtime records it. */
 export interface AssignedNode {
@@ -55,7 +55,8 @@ export class Session {
     this.#profiling = profiling;
     const lane = provider === 'cpu' ? undefined : environment.lane;
     this.lane = lane;
-    this.#heap = lane && deviceMemoryOf(native, { environment: environment[pointer], inputs: this.inputs, lane });
+    const place = { environment: environment[pointer], inputs: this.inputs, outputs: this.outputs };
+    this.#heap = lane && deviceMemoryOf(native, { ...place, lane });
     const release = (): void => {
       this.#heap?.release();
       ort().api.ReleaseSession(native);
@@ -68,7 +69,12 @@ export class Session {
 
   /** The names of the inputs that the session reads on its device. */
   get deviceInputs(): ReadonlySet<string> {
-    return this.#heap?.inputs ?? noInputs;
+    return this.#heap?.inputs ?? noNames;
+  }
+
+  /** The names of the outputs that the session writes on its device. */
+  get deviceOutputs(): ReadonlySet<string> {
+    return this.#heap?.outputs ?? noNames;
   }
 
   /**

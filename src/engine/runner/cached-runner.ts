@@ -7,7 +7,10 @@ import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-win
 import { bindStack } from '../adapters/bind-stack.ts';
 import { planItems } from '../adapters/item-grid.ts';
 import { stackPasses } from '../adapters/stack-passes.ts';
+import { DeviceKvCache } from './device-kv-cache.ts';
 import { KvCache, positionShapeOf } from './kv-cache.ts';
+import type { KvShape } from './kv-shape.ts';
+import type { KvStore, RunSlots } from './kv-store.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
 import type { SlotStore } from './slot-store.ts';
 import type { DecodeRow, DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from './step-runner.ts';
@@ -40,6 +43,7 @@ interface Placement extends StepShape {
 
 interface PreparedStep {
   readonly binding: IoBinding;
+  readonly slots: RunSlots;
   readonly output: StepOutput;
 }
 
@@ -63,7 +67,7 @@ export class CachedRunner implements StepRunner {
   readonly #hasItems: boolean;
   readonly #inputs: ReadonlySet<string>;
   readonly #config: ModelConfig;
-  readonly #kv: KvCache;
+  readonly #kv: KvStore;
   readonly #decode: StepBuffers;
   readonly #prefill: StepBuffers;
   /** Buffers for prefills that return the logits after each token. Allocated at the first such prefill, because they are large. */
@@ -81,11 +85,21 @@ export class CachedRunner implements StepRunner {
     const { base, environment, maxLength, stack } = options;
     const model = await buildDecodeGraphInSlices(base, { maxLength });
     const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir });
-    return new CachedRunner(graph, options);
+    try {
+      const { slots } = options;
+      const kv = await openKvStore(graph.session, {
+        ...options,
+        shape: { ...kvShapeOf(base.config), slots, maxLength },
+      });
+      return new CachedRunner(graph, kv, options);
+    } catch (error) {
+      graph.dispose();
+      throw error;
+    }
   }
 
-  private constructor({ session, inputs }: OpenGraph, options: RunnerOptions) {
-    const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack } = options;
+  private constructor({ session, inputs }: OpenGraph, kv: KvStore, options: RunnerOptions) {
+    const { base, slots, prefillChunk, reportedChunk: logitRows, stack } = options;
     const { vocabSize: vocabulary } = base.config;
     const kept = session.provider === 'cpu' ? keptBindings : keptOnDevice;
     this.#bindings = new LeastRecentlyUsed<IoBinding>(kept, (binding) => binding.dispose());
@@ -93,7 +107,7 @@ export class CachedRunner implements StepRunner {
     this.#stack = stack;
     this.#inputs = inputs;
     this.#config = base.config;
-    this.#kv = new KvCache({ ...positionShapeOf(base.config), states: base.config.states, slots, maxLength });
+    this.#kv = kv;
     const window = stack?.rows ?? 1;
     this.#unit = stack?.unit ?? 1;
     this.#hasItems = stack !== undefined && stack.bytePaths.size > 0;
@@ -115,6 +129,9 @@ export class CachedRunner implements StepRunner {
   async run(signal?: AbortSignal): Promise<StepOutput> {
     const prepared = this.#prepared;
     if (prepared === undefined) throw new RangeError('No step was prepared');
+    signal?.throwIfAborted();
+    const entering = this.#kv.enter(prepared.slots);
+    if (entering) await entering;
     await this.#session.run(prepared.binding, signal === undefined ? {} : { signal });
     return prepared.output;
   }
@@ -133,7 +150,8 @@ export class CachedRunner implements StepRunner {
     fillMask(buffers.mask, rows, [adapters]);
     buffers.setActive(adapters.length > 0);
     const binding = await this.#bindPrefill(buffers, this.#placement({ slot, batch: 1, seq, rows, logitRows }));
-    return { binding, output: { rows: buffers.logits } };
+    const slots = { first: slot, count: 1, isEmpty: start === 0 };
+    return { binding, slots, output: { rows: buffers.logits } };
   }
 
   async #prepareDecode({ rows, slot }: DecodeStep): Promise<PreparedStep> {
@@ -150,7 +168,8 @@ export class CachedRunner implements StepRunner {
     buffers.setTotal(longest);
     if (this.#steady !== undefined && this.#isBoundTo(rows, slot)) return this.#steady;
     const binding = await this.#rebind(rows, slot);
-    this.#steady = { binding, output: { rows: buffers.logits } };
+    const slots = { first: slot, count: rows.length, isEmpty: false };
+    this.#steady = { binding, slots, output: { rows: buffers.logits } };
     return this.#steady;
   }
 
@@ -221,9 +240,12 @@ export class CachedRunner implements StepRunner {
 
   async #bindCache(binding: IoBinding, { slot, batch }: Placement): Promise<void> {
     const pace = new Pace();
-    for (const [layer, arrays] of this.#kv.layers.entries()) {
+    const reserving = this.#kv.reserve(slot, batch);
+    if (reserving) await reserving;
+    for (let layer = 0; layer < this.#kv.shape.layers; layer++) {
+      const tensors = this.#kv.tensorsOver(layer, slot, batch);
       for (const part of ['key', 'value'] as const) {
-        const tensor = this.#kv.tensorOver(arrays[part], slot, batch);
+        const tensor = tensors[part];
         for (const reader of readersOf(this.#config, layer)) {
           binding.bindInput(`past_key_values.${reader}.${part}`, tensor);
           binding.bindOutput(`present.${reader}.${part}`, tensor);
@@ -253,4 +275,25 @@ export class CachedRunner implements StepRunner {
     this.#reported?.dispose();
     this.#kv.dispose();
   }
+}
+
+function kvShapeOf(config: ModelConfig): Omit<KvShape, 'slots' | 'maxLength'> {
+  return { ...positionShapeOf(config), states: config.states };
+}
+
+/**
+ * Where the keys and values lie: on the session's device if it reads and writes them there, else on the host.
+ *
+ * WHY not on the device for files that are tried: their operators need not append in place.
+ */
+async function openKvStore(
+  session: Session,
+  { base, environment, shape }: Pick<RunnerOptions, 'base' | 'environment'> & { readonly shape: KvShape },
+): Promise<KvStore> {
+  const isCache = ({ name }: { name: string }): boolean => /^(?:past_key_values|present)\./.test(name);
+  const isThere =
+    session.inputs.filter(isCache).every(({ name }) => session.deviceInputs.has(name)) &&
+    session.outputs.filter(isCache).every(({ name }) => session.deviceOutputs.has(name));
+  if (base.decodeOnTrial === true || !isThere || shape.layers === 0) return new KvCache(shape);
+  return DeviceKvCache.open(shape, { session, environment });
 }

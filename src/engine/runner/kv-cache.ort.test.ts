@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { KvCache, type KvShape } from './kv-cache.ts';
+import { KvCache } from './kv-cache.ts';
+import type { KvShape } from './kv-shape.ts';
 
 const small: KvShape = { layers: 2, slots: 3, kvHeads: 2, maxLength: 8, headDim: 4 };
 const hybrid: KvShape = { ...small, layers: 1, states: [[2, 3], [5]] };

@@ -3,21 +3,9 @@ import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor } from '../../onnxruntime/index.ts';
 import type { ModelConfig } from '../../models/index.ts';
 import { SlotStates } from './slot-states.ts';
-import type { PositionStore, SlotContents, SlotCopy, SlotRange, SlotStore } from './slot-store.ts';
-
-/** What the keys and values of one position consist of. */
-export interface PositionShape {
-  readonly layers: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-}
-
-export interface KvShape extends PositionShape {
-  /** The shapes of the recurrent states of one slot, each f32. Default: none. */
-  readonly states?: readonly (readonly number[])[] | undefined;
-  readonly slots: number;
-  readonly maxLength: number;
-}
+import { slotElements, type KvShape, type PositionShape } from './kv-shape.ts';
+import type { KvStore, KvTensors } from './kv-store.ts';
+import type { PositionStore, SlotContents, SlotCopy, SlotRange } from './slot-store.ts';
 
 export interface KvLayer {
   readonly key: NativeMemory;
@@ -42,7 +30,7 @@ interface Row {
  *
  * WHY no views of the arrays: one of them may be larger than any view.
  */
-export class KvCache implements SlotStore {
+export class KvCache implements KvStore {
   readonly shape: KvShape;
   readonly layers: readonly KvLayer[];
   readonly states: SlotStates;
@@ -66,11 +54,23 @@ export class KvCache implements SlotStore {
     };
   }
 
-  /** The slots [first, first + count) of one array, as a tensor over its memory. */
-  tensorOver(memory: NativeMemory, first: number, count: number): OrtTensor {
+  tensorsOver(layer: number, first: number, count: number): KvTensors {
+    const arrays = this.layers[layer];
+    if (arrays === undefined) throw new RangeError(`there is no layer ${layer}`);
     const { kvHeads, maxLength, headDim } = this.shape;
     const offset = first * slotElements(this.shape) * 4;
-    return OrtTensor.over(memory, 'float32', [count, kvHeads, maxLength, headDim], offset);
+    const over = (memory: NativeMemory): OrtTensor =>
+      OrtTensor.over(memory, 'float32', [count, kvHeads, maxLength, headDim], offset);
+    return { key: over(arrays.key), value: over(arrays.value) };
+  }
+
+  /** Every slot is in its place. */
+  reserve(): undefined {
+    return undefined;
+  }
+
+  enter(): undefined {
+    return undefined;
   }
 
   async copy({ from, to, length }: SlotCopy): Promise<void> {
@@ -159,10 +159,6 @@ export class KvCache implements SlotStore {
     }
     this.states.dispose();
   }
-}
-
-function slotElements({ kvHeads, maxLength, headDim }: KvShape): number {
-  return kvHeads * maxLength * headDim;
 }
 
 /** The shape that the cache of a model has, by the model's figures. */

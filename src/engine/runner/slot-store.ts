@@ -15,6 +15,8 @@ export interface SlotStore {
   import(slot: number, contents: SlotContents): Promise<void>;
   /** Absent if the contents of single positions cannot be copied. */
   readonly positions?: PositionStore | undefined;
+  /** Why they cannot, where asking for it is a mistake. */
+  readonly noPositions?: string | undefined;
 }
 
 /**

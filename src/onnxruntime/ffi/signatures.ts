@@ -71,6 +71,7 @@ export const signatures = {
   SessionGetInputTypeInfo: status('pointer', 'size', 'buffer'),
   SessionGetOutputTypeInfo: status('pointer', 'size', 'buffer'),
   SessionGetMemoryInfoForInputs: statusSince(23, 'pointer', 'buffer', 'size'),
+  SessionGetMemoryInfoForOutputs: statusSince(23, 'pointer', 'buffer', 'size'),
   Session_GetEpGraphAssignmentInfo: statusSince(24, 'pointer', 'buffer', 'buffer'),
   EpAssignedSubgraph_GetEpName: statusSince(24, 'pointer', 'buffer'),
   EpAssignedSubgraph_GetNodes: statusSince(24, 'pointer', 'buffer', 'buffer'),
