@@ -93,10 +93,22 @@ function appendCuda(settings: Pointer, { keys, values, count }: NativeOptions): 
   }
 }
 
-/** The error of a run on a device: DEVICE_LOST if the library says that the device is lost. */
+/**
+ * The error of a run on a device: DEVICE_LOST if the library says that the device is lost. If the graph has 16-bit floats and the
+ * device's shaders have none, which ONNX Runtime finds out in the first run, it says what to do.
+ */
 export function runFailure(provider: ExecutionProvider, error: unknown): unknown {
   if (!(error instanceof EspalierError) || error.code !== 'ORT_FAILED') return error;
   const reason = reasonOf(error);
+  if (/requires f16 but the device does not support it/.test(reason)) {
+    const [operation, ortCode] = [error.details['operation'], error.details['ortCode']].map(String);
+    const told = `${reason} Take the model in f32, or run it on the CPU`;
+    return new EspalierError(
+      'ORT_FAILED',
+      { operation: operation ?? '', ortCode: ortCode ?? '', reason: told },
+      { cause: error },
+    );
+  }
   if (!/\b(?:device|context)\b[^.]*\blost\b/i.test(reason)) return error;
   return new EspalierError('DEVICE_LOST', { provider, reason }, { cause: error });
 }

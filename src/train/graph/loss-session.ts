@@ -28,8 +28,8 @@ export interface LossSessionOptions {
 const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
 
 /**
- * A loaded training graph with parameters and gradients bound in place. A run copies only the batch. The session neither owns nor
- * changes the parameters.
+ * A loaded training graph with parameters and gradients bound in place. A run copies only the batch; on a device also the parameters, if
+ * they may have changed, and the gradients. The session neither owns nor changes the parameters.
  */
 export class LossSession implements PassRunner {
   readonly #graph: OpenGraph;
@@ -43,6 +43,8 @@ export class LossSession implements PassRunner {
   readonly #signal: AbortSignal | undefined;
   readonly #owned: OrtTensor[] = [];
   readonly #rows = new BatchMemory();
+  /** Counts the passes before which the parameters may have changed. */
+  #version = 0;
 
   private constructor(graph: OpenGraph, { seed = 0, signal }: Pick<LossSessionOptions, 'seed' | 'signal'>) {
     this.#seed = seed;
@@ -61,7 +63,8 @@ export class LossSession implements PassRunner {
   }
 
   #bindFixed(graph: LossGraph, { parameters, gradients, dropout = 0 }: LossSessionOptions): void {
-    for (const { name } of graph.parameters) this.#binding.bindInput(name, parameters.tensor(name));
+    for (const { name } of graph.parameters)
+      this.#binding.bindInput(name, parameters.tensor(name), () => this.#version);
     for (const [name, output] of graph.gradientOf) {
       if (gradients !== undefined) this.#binding.bindOutput(output, gradients.tensor(name));
     }
@@ -88,6 +91,7 @@ export class LossSession implements PassRunner {
   async run(micro: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
     const keys = this.#hasKeys ? [keysOf(micro, { ...place, seed: this.#seed })] : [];
     this.#rows.bind(this.#binding, new Map([...micro.feeds, ...keys.map((data) => [dropoutKeysInput, data] as const)]));
+    if (place.sameParameters !== true) this.#version++;
     await this.#graph.session.run(this.#binding, this.#signal === undefined ? {} : { signal: this.#signal });
     const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
     const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;

@@ -6,6 +6,8 @@ import type { ParameterArena, ParameterSpec } from './parameter-arena.ts';
 export interface PassPlace {
   readonly step: number;
   readonly microBatch: number;
+  /** Whether the parameters are those of the runner's pass before, so that a device need not be given them again. Default: false. */
+  readonly sameParameters?: boolean;
 }
 
 /** The results of a pass. */

@@ -33,10 +33,12 @@ export class Evaluator implements Disposable {
     const { data, batchSize, keepLoaded, group } = this.#options;
     const session = (this.#session ??= await this.#options.open());
     try {
+      let sameParameters = false;
       let [loss, hits, targets]: [number, number | undefined, number] = [0, undefined, 0];
       for await (const micro of data.batches(batchSize, group.share)) {
         signal?.throwIfAborted();
-        const { lossSum, correct } = await session.run(micro);
+        const { lossSum, correct } = await session.run(micro, { step: 0, microBatch: 0, sameParameters });
+        sameParameters = true;
         loss += lossSum;
         if (correct !== undefined) hits = (hits ?? 0) + correct;
         targets += micro.targets;

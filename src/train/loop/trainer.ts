@@ -204,7 +204,8 @@ export class Trainer {
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = microBatches.length > 1 ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
-      const pass = await session.run(micro, { step: this.#steps, microBatch: (first + index) * worldSize + rank });
+      const microBatch = (first + index) * worldSize + rank;
+      const pass = await session.run(micro, { step: this.#steps, microBatch, sameParameters: index > 0 });
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       if (sum === undefined) continue;
