@@ -95,10 +95,9 @@ describe('a device that is not there', () => {
   const words = ['score', '--base', base, '--input-ids', '1,17,9,4', '--json', '--provider'];
 
   it('is an error that says where to look', async () => {
-    const { status, stderr } = await run([espalier, ...words, 'webgpu'], none);
+    const { status, stdout } = await run([espalier, ...words, 'webgpu'], none);
     expect(status).toBe(1);
-    // WHY not the whole: the driver's loader writes lines of its own.
-    expect(stderr).toMatch(/"code":"PROVIDER_UNAVAILABLE".*webgpu cannot be used.*inspect --providers/);
+    expect(stdout).toMatch(/"code":"PROVIDER_UNAVAILABLE".*webgpu cannot be used.*inspect --providers/);
   });
 
   it('is the CPU where auto was asked for', async () => {
