@@ -15,7 +15,7 @@ export function roundedRows(tape: Tape, x: Value): RoundedRows {
   const largest = tape.op('ReduceMax', [tape.op('Abs', [x]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
   // WHY a lower bound: for a token of zeros, max|x| is 0, and 0 / 0 would be NaN.
   const scale = tape.op('Max', [largest, tape.scalar(1e-30)]);
-  const { step, middle } = rounding(tape);
+  const { step, middle } = byteRounding(tape);
   return { levels: tape.op('QuantizeLinear', [tape.op('Div', [x, scale]), step, middle]), scale };
 }
 
@@ -36,13 +36,16 @@ export interface ByteInputs extends ByteWeight {
 
 /** The product of rounded rows, without the scale of each row. @returns f32 [tokens, out] */
 export function byteProduct(tape: Tape, { levels, matrix, scales, ...weight }: ByteInputs): Value {
-  const { step, middle } = rounding(tape);
+  const { step, middle } = byteRounding(tape);
   const inputs = [levels, matrix, step, scales, middle, ...middlesOf(tape, weight)];
   return tape.op('MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
 }
 
-/** A tape, and those that were made of it, have each constant once, so that those of rows and of products are the same values. */
-function rounding(tape: Tape): { readonly step: Value; readonly middle: Value } {
+/**
+ * f32 [] 1 / 127 and u8 [] 128. A tape, and those that were made of it, have each constant once, so that those of rows and of products are
+ * the same values.
+ */
+export function byteRounding(tape: Tape): { readonly step: Value; readonly middle: Value } {
   return { step: tape.scalar(1 / 127), middle: tape.constant(tensorOf('uint8', [], Uint8Array.of(128))) };
 }
 

@@ -13,6 +13,7 @@ export type { Attribute, AttributeInput } from './graph.ts';
 export {
   type ByteInputs,
   byteProduct,
+  byteRounding,
   type ByteWeight,
   middlesOf,
   type RoundedRows,
@@ -84,6 +85,7 @@ export {
 export { removeDeadCode } from './passes/remove-dead-code.ts';
 export { printModel, printType } from './print.ts';
 export { inferNode, inferShapes } from './shapes/index.ts';
+export { sameValue } from './same-value.ts';
 export { isSorted, sortNodes } from './sort.ts';
 export { stopGradientKey } from './stop-gradient.ts';
 export { type OpOptions, Tape, type TapeOptions } from './tape.ts';

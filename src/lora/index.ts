@@ -7,6 +7,7 @@ export { injectLanes, type LaneAdapter, type LanesReport } from './inject/inject
 export { injectLora, type InjectOptions, type LoraModule } from './inject/inject-lora.ts';
 export { canInject, type GivenParameter, injectParameters } from './inject/inject-parameters.ts';
 export { injectStackedLora, type StackedOptions } from './inject/inject-stacked-lora.ts';
+export { byteBlock } from './inject/stacked-bytes.ts';
 export { loraPass, parametersPass, stackedLoraPass } from './inject/passes.ts';
 export { removeLora } from './inject/remove-lora.ts';
 export { doraProblems, readDoraGains } from './kinds/dora-gains.ts';

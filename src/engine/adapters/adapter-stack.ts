@@ -1,4 +1,5 @@
 import type { Pace } from '../../core/index.ts';
+import { byteBlock } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
 import { wholeBlocks, type RankRows } from './rank-rows.ts';
@@ -34,12 +35,6 @@ export interface ModuleStack extends StackedModule {
   /** f32 [rows, out]: an adapter's bias times its scaling in its first row, else zeros. Absent if no adapter can have a bias. */
   readonly loraBias?: NativeMemory;
 }
-
-/**
- * The rows of a block where matrices are bytes. A decode step multiplies each token by the blocks of its own adapters, and products of
- * 16 columns fill the registers of a processor with AVX2. Usual ranks are multiples or divisors of it.
- */
-const byteBlock = 16;
 
 /** The rank rows with which an engine holds adapters of these ranks at the same time, on any base. */
 export function adapterRowsFor(ranks: readonly number[]): number {

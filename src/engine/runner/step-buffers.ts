@@ -44,9 +44,9 @@ export class StepBuffers {
   /** f32 [batch, window] */
   readonly mask: Float32Array;
   readonly #itemRows: Int32Array;
-  readonly #itemGrid: Int32Array;
   readonly #itemShares: Float32Array;
   readonly #active: Uint8Array;
+  readonly #few: Uint8Array;
   /** f32 [vocabulary] for each row of logits */
   readonly logits: readonly Float32Array[];
 
@@ -61,11 +61,10 @@ export class StepBuffers {
     this.#total = this.#allocate('total_length', 4).int32();
     this.mask = this.#allocate('lora_mask', batch * window * 4).float32();
     this.#itemRows = this.#allocate('lora_item_rows', items * 8).int32();
-    this.#itemGrid = this.#allocate('lora_item_grid', 3 * 8).int32();
     this.#itemShares = this.#allocate('lora_item_shares', batch * items * 4).float32();
     this.setItems({ grid: emptyGrid, shares: [] });
-    this.#allocate('lora_decode', 1).bytes()[0] = seq === 1 ? 1 : 0;
     this.#active = this.#allocate('lora_active', 1).bytes();
+    this.#few = this.#allocate('lora_few', 1).bytes();
     const logits = this.#allocate('logits', logitRows * vocabulary * 4);
     this.logits = Array.from({ length: logitRows }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
   }
@@ -82,7 +81,7 @@ export class StepBuffers {
     { batch, seq, window, grid = emptyGrid, logitRows = batch }: StepShape,
     inputs: ReadonlySet<string>,
   ): void {
-    const items = grid.blocks * grid.places;
+    const { blocks, places } = grid;
     const rows: [name: string, dtype: StepType, shape: number[]][] = [
       ['input_ids', 'int64', [batch, seq]],
       ['position_ids', 'int64', [batch, seq]],
@@ -91,11 +90,10 @@ export class StepBuffers {
       ['seqlens_k', 'int32', [batch]],
       ['total_length', 'int32', []],
       ['lora_mask', 'float32', [batch, window ?? 0]],
-      ['lora_item_rows', 'int64', [items]],
-      ['lora_item_grid', 'int64', [3]],
-      ['lora_item_shares', 'float32', [batch, items]],
-      ['lora_decode', 'bool', [1]],
+      ['lora_item_rows', 'int64', [blocks, places]],
+      ['lora_item_shares', 'float32', [batch, blocks * places]],
       ['lora_active', 'bool', [1]],
+      ['lora_few', 'bool', [1]],
     ];
     for (const [name, dtype, shape] of rows) {
       if (inputs.has(name)) this.#withTensor(name, dtype, shape, (tensor) => binding.bindInput(name, tensor));
@@ -143,14 +141,12 @@ export class StepBuffers {
   /** Says whether any row has an adapter. Where adapters are bytes, nothing of them is computed if none has. */
   setActive(isActive: boolean): void {
     this.#active[0] = isActive ? 1 : 0;
+    this.#few[0] = isActive && this.limits.seq === 1 ? 1 : 0;
   }
 
   /** Sets the items of a decode step where adapters are bytes. */
   setItems(planned: PlannedItems): void {
     fillItems({ rows: this.#itemRows, shares: this.#itemShares }, planned);
-    const { blocks, places } = planned.grid;
-    // The shape [blocks, places, rest]; both halves of -1 are -1.
-    this.#itemGrid.set([blocks, 0, places, 0, -1, -1]);
   }
 
   /** @param longest  tokens of the longest row */

@@ -2,7 +2,8 @@ import { finishNow, type Steps } from '../../core/index.ts';
 import type { Model, ModuleKind, Tape, Value } from '../../ir/index.ts';
 import { tensorOf, type DataType } from '../../tensor/index.ts';
 import { biasOf, doraProblem } from './dora-finish.ts';
-import { addByteStack, type ByteItems } from './stacked-bytes.ts';
+import { changeHeldSteps, holdModule, type HeldModule } from './byte-groups.ts';
+import { byteBlock, type ByteItems } from './stacked-bytes.ts';
 import type { GraphModule } from '../targets/find-modules.ts';
 import { expertUpdate } from './expert-updates.ts';
 import {
@@ -20,15 +21,8 @@ import {
 const maskInput = 'lora_mask';
 const rankRows = 'lora_rank_rows';
 const blocks = 'lora_blocks';
-const blockRanks = 'lora_block_ranks';
 /** The graph inputs of matrices of bytes. */
-export const itemInputs = [
-  'lora_active',
-  'lora_decode',
-  'lora_item_rows',
-  'lora_item_grid',
-  'lora_item_shares',
-] as const;
+export const itemInputs = ['lora_active', 'lora_few', 'lora_item_rows', 'lora_item_shares'] as const;
 
 export interface StackedOptions {
   /** DoRA: adds another input for each module that can have a magnitude. */
@@ -58,8 +52,8 @@ export interface StackedOptions {
  * With biases, each linear module also gets the input `<path>.lora_bias` f32 [R, out], and mask·lora_bias is added to its result. The
  * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
  *
- * With bytes, R rank rows are blocks of u: `lora_A` is s8 [R / u, in, u], `lora_B` is s8 [R / u, u, out], and `<path>.lora_scale`
- * f32 [R / u, 1, u] has the scale of each rank row. Five more inputs say how a run is computed; see `ByteItems`.
+ * With bytes, R rank rows are blocks of u = 16: `lora_A` is s8 [R / u, in, u], `lora_B` is s8 [R / u, u, out], and
+ * `<path>.lora_scale` f32 [R / u, 1, u] has the scale of each rank row. Four more inputs say how a run is computed; see `ByteItems`.
  *
  * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
  * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
@@ -86,13 +80,14 @@ export function* stackedLoraSteps(
   });
   const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
   const items = bytes.size > 0 ? addItems(model) : undefined;
+  const held: HeldModule[] = [];
   const added: AddedStack[] = [];
   for (const module of modules) {
     yield;
-    const own = bytes.has(module.path) ? items : undefined;
-    added.push(addStack(model, module, { mask, gains, biases, items: own }));
+    added.push(addStack(model, module, { mask, gains, biases, held: bytes.has(module.path) ? held : undefined }));
   }
   yield* graftSteps(model, added);
+  if (items) yield* changeHeldSteps(model, held, { items, mask });
   return reportOf(modules, [mask, ...Object.values(items ?? {}), ...added.flatMap(({ values }) => values)]);
 }
 
@@ -105,26 +100,25 @@ interface StackInputs {
   readonly mask: Value;
   readonly gains: boolean;
   readonly biases: boolean;
-  /** Present if the module's matrices are bytes. */
-  readonly items: ByteItems | undefined;
+  /** Present if the module's matrices are bytes: takes the module up, which is changed together with others. */
+  readonly held: HeldModule[] | undefined;
 }
 
 function addItems(model: Model): ByteItems {
-  const [isActive, isDecode, rows, grid, shares] = itemInputs;
+  const [isActive, isFew, rows, shares] = itemInputs;
   const input = (name: string, dtype: DataType, shape: readonly (number | string)[]): Value =>
     addLoraInput(model, name, { owner: '*', shape, dtype });
   return {
     isActive: input(isActive, 'bool', [1]),
-    isDecode: input(isDecode, 'bool', [1]),
-    rows: input(rows, 'int64', ['lora_items']),
-    grid: input(grid, 'int64', [3]),
+    isFew: input(isFew, 'bool', [1]),
+    rows: input(rows, 'int64', [blocks, 'lora_places']),
     shares: input(shares, 'float32', ['lora_item_tokens', 'lora_items']),
   };
 }
 
-function addStack(model: Model, module: GraphModule, { mask, gains, biases, items }: StackInputs): AddedStack {
+function addStack(model: Model, module: GraphModule, { mask, gains, biases, held }: StackInputs): AddedStack {
   const { path, kind } = module;
-  const matrices = matrixInputs(model, module, items !== undefined);
+  const matrices = matrixInputs(model, module, held !== undefined);
   const gain =
     gains && doraProblem(module).length === 0
       ? addLoraInput(model, `${path}.lora_gain`, { owner: path, shape: [rankRows, module.out] })
@@ -139,14 +133,19 @@ function addStack(model: Model, module: GraphModule, { mask, gains, biases, item
     graft: (tape, place) => {
       const { a, b, scale } = matrices;
       const product =
-        scale && items
-          ? addByteStack(tape, place, { path, out: module.out, a, b, scale, mask, items })
+        scale && held
+          ? hold(held, holdModule(tape, place, { path, out: module.out, a, b, scale }))
           : addFloatStack(tape, place, { path, kind, a, b, mask });
       // WHY not within the product before: the mask may have one row for all tokens.
       const sum = bias ? tape.op('Add', [product, tape.op('Gemm', [mask, bias], { name: 'bias' })]) : product;
       return gain ? tape.op('Add', [sum, lengthened(tape, place, { module, mask, gain })]) : sum;
     },
   };
+}
+
+function hold(all: HeldModule[], module: HeldModule): Value {
+  all.push(module);
+  return module.sum;
 }
 
 interface Matrices {
@@ -161,9 +160,9 @@ function matrixInputs(model: Model, { path, in: width, out }: GraphModule, isByt
     addLoraInput(model, `${path}.${name}`, { owner: path, shape, ...(dtype && { dtype }) });
   if (!isBytes) return { a: input('lora_A', [rankRows, width]), b: input('lora_B', [rankRows, out]) };
   return {
-    a: input('lora_A', [blocks, width, blockRanks], 'int8'),
-    b: input('lora_B', [blocks, blockRanks, out], 'int8'),
-    scale: input('lora_scale', [blocks, 1, blockRanks]),
+    a: input('lora_A', [blocks, width, byteBlock], 'int8'),
+    b: input('lora_B', [blocks, byteBlock, out], 'int8'),
+    scale: input('lora_scale', [blocks, 1, byteBlock]),
   };
 }
 
