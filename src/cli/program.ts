@@ -122,6 +122,7 @@ function addCommand(
     '--threads <n>',
     'threads that compute (default: as many as suit the cores and limits of this process)',
   );
+  command.option('--spin', 'threads wait in a busy loop within a run: faster where nothing else uses the cores');
   command.option(
     '--provider <name>',
     `where models run: ${providerChoices.join(', ')}; auto takes a GPU where it measured faster (default: cpu)`,
@@ -141,6 +142,7 @@ function addCommand(
 const commonOptions = z.looseObject({
   json: z.boolean().default(false),
   threads: positiveInteger.optional(),
+  spin: z.boolean().default(false),
   provider: z.enum(providerChoices, { error: providerChoices.join(', ') }).default('cpu'),
 });
 
@@ -149,9 +151,9 @@ function readCommon(
   streams: OutputStreams,
   signal: AbortSignal,
 ): { context: CommandContext; rest: Record<string, unknown> } {
-  const { json, threads: asked, provider, ...rest } = readOptions(commonOptions, options);
+  const { json, threads: asked, spin: spinning, provider, ...rest } = readOptions(commonOptions, options);
   const threads = decideThreads(asked).compute;
-  return { context: { json, threads, provider, signal, output: createOutput(streams, { json }) }, rest };
+  return { context: { json, threads, spinning, provider, signal, output: createOutput(streams, { json }) }, rest };
 }
 
 /** Commander's text is "error: unknown option '--rnak'", followed on its own line by "(Did you mean --rank?)". */

@@ -13,6 +13,8 @@ export interface EnvironmentWish {
   readonly threads?: number | undefined;
   /** Where models run. Default: where those of the open environment do, or on the CPU. */
   readonly provider?: ProviderChoice | undefined;
+  /** Whether threads wait in a busy loop within a run. Default: as those of the open environment do, or not. */
+  readonly spinning?: boolean | undefined;
 }
 
 interface Shared {
@@ -26,7 +28,7 @@ let shared: Shared | undefined;
 /**
  * Takes a share of the environment. The environment is opened with the first share and closed with the last.
  *
- * @throws EspalierError OPTION_INVALID if the environment is open with another number of threads or provider; the errors of
+ * @throws EspalierError OPTION_INVALID if the environment is open with other threads or another provider; the errors of
  *   `openEnvironment`
  */
 export async function shareEnvironment(wish: EnvironmentWish = {}): Promise<EnvironmentShare> {
@@ -53,16 +55,16 @@ export async function shareEnvironment(wish: EnvironmentWish = {}): Promise<Envi
   return { environment: opened, [Symbol.dispose]: () => letGo(opened) };
 }
 
-function open({ threads, provider }: EnvironmentWish): Promise<Environment> {
-  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider });
+function open({ threads, provider, spinning }: EnvironmentWish): Promise<Environment> {
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinning });
 }
 
-function assertFits(environment: Environment, { threads, provider }: EnvironmentWish): void {
-  const wanted = { threads, provider: provider === 'auto' ? undefined : provider };
-  for (const name of ['threads', 'provider'] as const) {
+function assertFits(environment: Environment, { threads, provider, spinning }: EnvironmentWish): void {
+  const wanted = { threads, provider: provider === 'auto' ? undefined : provider, spinning };
+  for (const name of ['threads', 'provider', 'spinning'] as const) {
     const actual = wanted[name];
     if (actual === undefined || actual === environment[name]) continue;
-    const expected = `${environment[name]}, as what is open in this process already has`;
-    throw new EspalierError('OPTION_INVALID', { name, expected, actual });
+    const expected = `${String(environment[name])}, as what is open in this process already has`;
+    throw new EspalierError('OPTION_INVALID', { name, expected, actual: String(actual) });
   }
 }

@@ -22,6 +22,7 @@ const runSchema = z.object({
   signal: signal.optional(),
   onEvent: z.custom<(event: RunEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
   threads: count.optional(),
+  spinning: z.boolean({ error: 'true or false' }).optional(),
   provider: provider.optional(),
   maxPassTokens: count.optional(),
 });
@@ -66,8 +67,8 @@ export async function trainManyConfigured(
   settings: RunsSettings,
   run: TrainManyRunOptions,
 ): Promise<readonly RunEnd[]> {
-  const { threads, provider: place, onEvent, ...options } = run;
-  using share = await shareEnvironment({ threads, provider: place });
+  const { threads, spinning, provider: place, onEvent, ...options } = run;
+  using share = await shareEnvironment({ threads, spinning, provider: place });
   return await runTrainings(settings.runs, {
     environment: share.environment,
     answer: answerPrompts,
@@ -79,6 +80,7 @@ export async function trainManyConfigured(
 const planSchema = z.object({
   signal: signal.optional(),
   threads: count.optional(),
+  spinning: z.boolean({ error: 'true or false' }).optional(),
   provider: provider.optional(),
   maxPassTokens: count.optional(),
 });

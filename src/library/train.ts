@@ -23,6 +23,7 @@ const runSchema = z.object({
   signal: signal.optional(),
   onEvent: z.custom<(event: TrainEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
   threads: count.optional(),
+  spinning: z.boolean({ error: 'true or false' }).optional(),
   provider: provider.optional(),
 });
 
@@ -70,14 +71,14 @@ async function trainWith(
   heard: (event: TrainEvent) => void,
 ): Promise<TrainedModel> {
   const config = resolveTrainOptions(options);
-  const { threads, provider: place, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
+  const { threads, spinning, provider: place, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
   const told = (event: TrainEvent): void => {
     heard(event);
     onEvent?.(event);
   };
   const result = await trainConfigured(config, {
     onEvent: told,
-    ...definedOnly({ threads, provider: place, signal: ending }),
+    ...definedOnly({ threads, spinning, provider: place, signal: ending }),
   });
   const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
   return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
@@ -88,12 +89,17 @@ export async function trainConfigured(
   config: TrainConfig,
   run: TrainRunOptions & { readonly group?: ProcessGroup },
 ): Promise<TrainResult> {
-  const { threads, provider: place, ...options } = run;
-  using share = await shareEnvironment({ threads, provider: place });
+  const { threads, spinning, provider: place, ...options } = run;
+  using share = await shareEnvironment({ threads, spinning, provider: place });
   return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });
 }
 
-const planSchema = z.object({ signal: signal.optional(), threads: count.optional(), provider: provider.optional() });
+const planSchema = z.object({
+  signal: signal.optional(),
+  threads: count.optional(),
+  spinning: z.boolean({ error: 'true or false' }).optional(),
+  provider: provider.optional(),
+});
 
 /** How a training is planned. `threads` as in `train`. */
 export type PlanTrainingOptions = z.input<typeof planSchema>;

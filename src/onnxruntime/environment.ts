@@ -12,8 +12,8 @@ export interface EnvironmentOptions {
   /** The level of messages that ONNX Runtime prints to stderr. Default: fatal errors. All other errors reach the caller as ORT_FAILED. */
   readonly logLevel?: LogLevel;
   /**
-   * Lets threads wait for work in a busy loop during a run. This is up to twice as fast on a machine without other work, and up to twice
-   * as slow on shared processors. Default: off.
+   * Lets threads wait for work in a busy loop during a run. This is faster on a machine without other work, and many times slower where
+   * more wants to run than there are cores. Default: off.
    */
   readonly spinning?: boolean;
   /** Where sessions run that do not say it themselves. Default: on the CPU. */

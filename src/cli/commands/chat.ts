@@ -63,6 +63,7 @@ export const chatCommand: CommandDefinition = {
       adapters,
       anyBase,
       threads: context.threads,
+      spinning: context.spinning,
       provider: context.provider,
       maxSlots: 1,
     });

@@ -287,6 +287,7 @@ export const serveCommand: CommandDefinition = {
       ...(responseMemory === undefined ? {} : { responseMemory: responseMemory * 2 ** 20 }),
       ...(responseAge === undefined ? {} : { responseAgeMs: responseAge * 1000 }),
       threads: context.threads,
+      spinning: context.spinning,
       provider: context.provider,
       signal: context.signal,
     });

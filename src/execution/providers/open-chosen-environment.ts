@@ -6,6 +6,8 @@ export interface ChosenEnvironmentOptions {
   readonly threads: number;
   /** Default: the CPU. */
   readonly provider?: ProviderChoice | undefined;
+  /** Whether threads wait in a busy loop between the operators of a run. Default: false. */
+  readonly spinning?: boolean | undefined;
 }
 
 /**
@@ -16,7 +18,8 @@ export interface ChosenEnvironmentOptions {
 export async function openChosenEnvironment({
   threads,
   provider = 'cpu',
+  spinning = false,
 }: ChosenEnvironmentOptions): Promise<Environment> {
   const chosen = provider === 'auto' ? (await knownProviders({ threads })).auto.provider : provider;
-  return openEnvironment({ threads, provider: chosen });
+  return openEnvironment({ threads, provider: chosen, spinning });
 }
