@@ -147,17 +147,26 @@ export class Company implements Disposable {
   }
 
   async #run(
-    { session, own }: OpenSession,
+    { session, own, places: count }: OpenSession,
     requests: ReadonlyMap<number, Request>,
   ): Promise<(readonly [number, LossResult])[]> {
+    const [{ kind } = { kind: 'training' as const }] = requests.values();
+    const memories = this.#memories[kind];
     const places = placesOf([...requests.keys()], own);
     const passes = new Map<number, LanePass>();
-    for (const [lane, { kind, micro, place }] of requests) {
-      const [seat, memory] = [places.get(lane), this.#memories[kind].get(lane)];
+    for (const [lane, { micro, place }] of requests) {
+      const [seat, memory] = [places.get(lane), memories.get(lane)];
       if (seat === undefined || memory === undefined) throw new TypeError(`training ${lane} has no place`);
       passes.set(seat, { micro, place, memory });
     }
-    const results = await session.run(passes);
+    const [anyone] = passes.values();
+    const resting = new Map<number, LaneMemory>();
+    for (let seat = 0; seat < count; seat++) {
+      // WHY those who are here: whose parameters an open place had may have ended and be gone.
+      const memory = own === undefined ? anyone?.memory : memories.get(own[seat] ?? -1);
+      if (memory !== undefined) resting.set(seat, memory);
+    }
+    const results = await session.run(passes, resting);
     return [...places].flatMap(([lane, seat]) => {
       const result = results.get(seat);
       return result === undefined ? [] : [[lane, result] as const];

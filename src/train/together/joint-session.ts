@@ -89,18 +89,20 @@ export class JointSession implements Disposable {
 
   /**
    * One pass over the rows of trainings, each in a lane of its form. The gradients of others are not changed.
-   * @param passes  by the number of the lane; one at least
+   * @param passes   by the number of the lane; one at least
+   * @param resting  what a lane without rows reads, of the lane's form; a lane that is not named keeps what it read before
    */
-  async run(passes: ReadonlyMap<number, LanePass>): Promise<Map<number, LossResult>> {
+  async run(
+    passes: ReadonlyMap<number, LanePass>,
+    resting: ReadonlyMap<number, LaneMemory>,
+  ): Promise<Map<number, LossResult>> {
     const { lanes } = this.#graph;
     const { feeds, sizes } = mergeBatches(lanes.map((_, lane) => passes.get(lane)?.micro));
     const keys = lanes.flatMap((lane, number) => this.#keysOf(lane, passes.get(number)));
     this.#batch.bind(this.#binding, new Map([...feeds, ...this.#rowFeeds(sizes), ...keys]));
-    const [anyone] = passes.values();
     for (const lane of lanes.keys()) {
       const pass = passes.get(lane);
-      // WHY a lane without rows too: whose parameters it had may have ended and be gone.
-      const memory = (pass ?? anyone)?.memory;
+      const memory = pass?.memory ?? resting.get(lane);
       if (memory !== undefined) this.#seat(lane, memory);
       if (pass === undefined) this.#leaveOut(lane);
       else this.#takeIn(lane, pass.memory);

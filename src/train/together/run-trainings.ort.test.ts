@@ -69,7 +69,8 @@ async function distances(trainings: readonly Training[], maxPassTokens = 512): P
 const training = fc.record({
   rows: fc.record({
     count: fc.integer({ min: 1, max: 9 }),
-    shortest: fc.integer({ min: 2, max: 12 }),
+    // WHY 3: a row of two tokens has one target, whose attention sees one place and gives q and k no gradient.
+    shortest: fc.integer({ min: 3, max: 12 }),
     seed: fc.integer({ min: 0, max: 100 }),
   }),
   flags: fc
@@ -136,6 +137,17 @@ describe('several trainings together', () => {
       { rows: rows(1), flags: { ...flags, maxSteps: 2, seed: 5 } },
       { rows: rows(2, 7), flags: { ...flags, maxSteps: 3, accumulate: 2, optimizer: 'sgd' } },
       { rows: rows(8), flags: { ...flags, maxSteps: 1, batchSize: 3 } },
+    ];
+    for (const distance of await distances(trainings, maxPassTokens)) expect(distance).toBeLessThan(1e-5);
+  });
+
+  it.each([1, 512])('of other forms end as each would alone, in passes of %i tokens', async (maxPassTokens) => {
+    const rows = { count: 5, shortest: 5, seed: 3 };
+    const flags = { batchSize: 2, learningRate: 1e-2 };
+    const trainings = [
+      { rows, flags: { ...flags, rank: 3, maxSteps: 1, useDora: true } },
+      { rows, flags: { ...flags, rank: 2, maxSteps: 3, targetModules: 'embed_tokens,o_proj' } },
+      { rows, flags: { ...flags, rank: 3, maxSteps: 2, accumulate: 2, dropout: 0.3, targetModules: 'down_proj' } },
     ];
     for (const distance of await distances(trainings, maxPassTokens)) expect(distance).toBeLessThan(1e-5);
   });
