@@ -20,6 +20,7 @@ const alone = [
   // the first loading of the native library
   'src/onnxruntime/missing-library.ort.test.ts',
   'src/onnxruntime/ffi/library.ort.test.ts',
+  'src/onnxruntime/ffi/silence-telemetry.ort.test.ts',
 ];
 
 /** The real ONNX Runtime first, since these files take longest, and a long one that began last would run on alone. */

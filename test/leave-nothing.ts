@@ -13,10 +13,13 @@ const state = () => ({
 
 const [before, variables] = [state(), { ...process.env }];
 
+/** Set by the first loading of the library, for the rest of the process. */
+const setOnce = new Set(['ORT_DISABLE_TELEMETRY']);
+
 /** Names only: the values are nobody's business. */
 function changedVariables(): string[] {
   const names = Object.keys({ ...variables, ...process.env });
-  return names.filter((name) => variables[name] !== process.env[name]);
+  return names.filter((name) => variables[name] !== process.env[name] && !setOnce.has(name));
 }
 
 // A setup file's hooks are registered before those of the tests, so this one runs after all of theirs.

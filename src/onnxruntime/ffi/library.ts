@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError, messageOf } from '../../core/index.ts';
 import { loadNative, type Pointer } from '../../native/index.ts';
+import { silenceTelemetry } from './silence-telemetry.ts';
 
 /** The platform, and the places where the library is searched. Tests pass those of another machine. */
 export interface LibraryPlace {
@@ -83,6 +84,7 @@ export function loadLibrary(path: string, apiVersion = neededApiVersion): Loaded
 }
 
 function apiBase(path: string): { library: LibraryHandle; base: Pointer } {
+  silenceTelemetry();
   try {
     const library: LibraryHandle = loadNative(path);
     const base: unknown = library.func('OrtGetApiBase', 'void *', [])();
