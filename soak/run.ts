@@ -14,8 +14,29 @@ const { values, positionals } = parseArgs({
     threads: { type: 'string', default: '2' },
     only: { type: 'string' },
     json: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+if (values.help) {
+  process.stdout.write(`Usage: npm run soak -- [part...] [options]
+
+Parts (all where none is named; each takes minutes to hours): ${parts.map(({ name }) => name).join(', ')}
+
+  --share 0.01   the share of the full amounts (default: 1)
+  --seed 1       of everything that is drawn by chance
+  --only NAME    one claim of crash or training
+  --base DIR     a base of 0.41 B parameters (npm run bench:base -- DIR), for the parts that measure speed
+  --before DIR   an older build, for comparison
+  --threads 2    threads of ONNX Runtime
+  --json FILE    appends each claim with its figures
+
+Examples:
+  $ npm run soak -- storm --share 0.01
+  $ npm run soak -- training --only killed --json results.jsonl
+What each part does, and how much of it: soak/README.md
+`);
+  process.exit(0);
+}
 
 const chosen = positionals.length === 0 ? parts : positionals.map(partNamed);
 const [share, seed, threads] = [values.share, values.seed, values.threads].map(Number);
