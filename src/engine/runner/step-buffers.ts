@@ -46,7 +46,6 @@ export class StepBuffers {
   readonly #itemRows: Int32Array;
   readonly #itemShares: Float32Array;
   readonly #active: Uint8Array;
-  readonly #few: Uint8Array;
   /** f32 [vocabulary] for each row of logits */
   readonly logits: readonly Float32Array[];
 
@@ -64,7 +63,7 @@ export class StepBuffers {
     this.#itemShares = this.#allocate('lora_item_shares', batch * items * 4).float32();
     this.setItems({ grid: emptyGrid, shares: [] });
     this.#active = this.#allocate('lora_active', 1).bytes();
-    this.#few = this.#allocate('lora_few', 1).bytes();
+    this.#allocate('lora_few', 1).bytes()[0] = seq === 1 ? 1 : 0;
     const logits = this.#allocate('logits', logitRows * vocabulary * 4);
     this.logits = Array.from({ length: logitRows }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
   }
@@ -141,7 +140,6 @@ export class StepBuffers {
   /** Says whether any row has an adapter. Where adapters are bytes, nothing of them is computed if none has. */
   setActive(isActive: boolean): void {
     this.#active[0] = isActive ? 1 : 0;
-    this.#few[0] = isActive && this.limits.seq === 1 ? 1 : 0;
   }
 
   /** Sets the items of a decode step where adapters are bytes. */

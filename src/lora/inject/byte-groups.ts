@@ -50,13 +50,12 @@ export interface Inputs {
 /**
  * Computes the changed results of all modules, those of one input together:
  *
- *   If few tokens:  y' by products of bytes
- *   else if active: y' by products of floats
- *   else:           y
+ *   If active:  If few tokens: y' by products of bytes, else y' by products of floats
+ *   else:       y
  *
  * WHY together: entering a branch takes as long as several of the small products in it, and modules of one input (queries, keys and
  * values; gate and up) round and select it once. They depend on nothing of each other, since a linear module reads its input alone.
- * WHY few tokens first: a decode step with adapters is the most frequent, and enters one branch only.
+ * WHY active first: a branch is given all that its own branches read, the matrices of adapters too, before it is entered.
  */
 export function* changeHeldSteps(
   model: Model,
@@ -87,7 +86,7 @@ function changeGroup(model: Model, group: readonly HeldModule[], { items, mask }
   const many = (tape: Tape): Value[] => group.map(({ y, stack }) => manyTokens(tape, { x: first.x, y, mask }, stack));
   const none = (tape: Tape): Value[] => group.map(({ y }) => tape.op('Identity', [y]));
   const active = (tape: Tape): Value[] =>
-    either(tape, items.isActive, { name: 'many', record: many }, { name: 'none', record: none });
+    either(tape, items.isFew, { name: 'few', record: few }, { name: 'many', record: many });
   const either = (on: Tape, condition: Value, then: Branch, otherwise: Branch): Value[] => {
     const branches = { then_branch: branch(on.model, then), else_branch: branch(on.model, otherwise) };
     return on.ops('If', [condition], { attributes: branches, name: 'B', outputs: group.length, dtype: 'float32' });
@@ -98,7 +97,7 @@ function changeGroup(model: Model, group: readonly HeldModule[], { items, mask }
     for (const value of record(tape)) graph.addOutput(value);
     return graph;
   };
-  const results = either(outer, items.isFew, { name: 'few', record: few }, { name: 'other', record: active });
+  const results = either(outer, items.isActive, { name: 'active', record: active }, { name: 'none', record: none });
   for (const [index, { sum, y }] of group.entries()) {
     const result = results[index];
     if (result) result.shape = y.shape;

@@ -14,7 +14,7 @@ export const byteBlock = 16;
 export interface ByteItems {
   /** bool [1]: whether any token of the run has an adapter. All others are read only then. */
   readonly isActive: Value;
-  /** bool [1]: whether any token has an adapter and the run has few tokens. The others below are read only then. */
+  /** bool [1]: whether the run has few tokens. The others below are read only then. */
   readonly isFew: Value;
   /** int64 [blocks, places]: the token of each item */
   readonly rows: Value;
