@@ -9,6 +9,12 @@ export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 export const provider = z.enum(providerChoices, { error: `one of ${providerChoices.join(', ')}` });
 export const count = wholeNumberFrom(1);
 export const wholeNumber = wholeNumberFrom(0);
+/** What the environment of the process must have. */
+export const environmentOptions = {
+  threads: count.optional(),
+  spinning: z.boolean({ error: 'true or false' }).optional(),
+  provider: provider.optional(),
+};
 /** Changes f32 [vocabulary] in place. */
 export const logitsFunction = z.custom<LogitsFunction>((value) => typeof value === 'function', {
   error: 'functions',

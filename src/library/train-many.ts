@@ -11,7 +11,7 @@ import {
   type TrainEvent,
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
-import { count, provider, readOptions, signal } from './read-options.ts';
+import { count, environmentOptions, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 import { withEvents } from './with-events.ts';
 
@@ -21,9 +21,7 @@ export type RunEvent = TrainEvent & { readonly run: string };
 const runSchema = z.object({
   signal: signal.optional(),
   onEvent: z.custom<(event: RunEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
-  threads: count.optional(),
-  spinning: z.boolean({ error: 'true or false' }).optional(),
-  provider: provider.optional(),
+  ...environmentOptions,
   maxPassTokens: count.optional(),
 });
 
@@ -79,9 +77,7 @@ export async function trainManyConfigured(
 
 const planSchema = z.object({
   signal: signal.optional(),
-  threads: count.optional(),
-  spinning: z.boolean({ error: 'true or false' }).optional(),
-  provider: provider.optional(),
+  ...environmentOptions,
   maxPassTokens: count.optional(),
 });
 

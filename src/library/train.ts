@@ -15,16 +15,14 @@ import {
   type TrainResult,
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
-import { count, provider, readOptions, signal } from './read-options.ts';
+import { environmentOptions, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 import { withEvents } from './with-events.ts';
 
 const runSchema = z.object({
   signal: signal.optional(),
   onEvent: z.custom<(event: TrainEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
-  threads: count.optional(),
-  spinning: z.boolean({ error: 'true or false' }).optional(),
-  provider: provider.optional(),
+  ...environmentOptions,
 });
 
 /**
@@ -96,9 +94,7 @@ export async function trainConfigured(
 
 const planSchema = z.object({
   signal: signal.optional(),
-  threads: count.optional(),
-  spinning: z.boolean({ error: 'true or false' }).optional(),
-  provider: provider.optional(),
+  ...environmentOptions,
 });
 
 /** How a training is planned. `threads` as in `train`. */

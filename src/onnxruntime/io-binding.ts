@@ -146,8 +146,8 @@ export class IoBinding {
   }
 
   /**
-   * Copies the inputs that the session reads in another place than they are in, and counts what the run copies. WHY in each run: the library copies them when they are
-   * bound, and the caller has written to their memory since.
+   * Copies the inputs that the session reads in another place than they are in, and counts what the run copies. WHY in each run: the
+   * library copies them when they are bound, and the caller has written to their memory since.
    *
    * @internal
    */

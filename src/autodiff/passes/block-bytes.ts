@@ -73,16 +73,6 @@ export function bytesOfBlocks(tape: Tape, after: Value, weight: BlockWeight): Ro
   return { bytes: shaped(tape, bytes, [rows, columns]), scale: shaped(tape, scale, [rows]) };
 }
 
-/** The transposed matrix. */
-export function turned(tape: Tape, matrix: Value): Value {
-  const shape = matrix.shape?.toReversed();
-  return tape.op('Transpose', [matrix], { attributes: { perm: [1, 0] }, ...typeOf(matrix), ...(shape && { shape }) });
-}
-
 function shaped(tape: Tape, value: Value, shape: readonly number[]): Value {
-  return tape.op('Reshape', [value, tape.int64s(shape)], { ...typeOf(value), shape });
-}
-
-function typeOf({ dtype }: Value): { dtype?: NonNullable<Value['dtype']> } {
-  return dtype === undefined ? {} : { dtype };
+  return tape.op('Reshape', [value, tape.int64s(shape)], { ...(value.dtype && { dtype: value.dtype }), shape });
 }

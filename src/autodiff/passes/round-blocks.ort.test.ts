@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
-import { createModel, encodeModel, roundedInputKey, runPasses, Tape } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
-import { tensorOf, toFloat32 } from '../../tensor/index.ts';
-import { differentiate } from '../differentiate.ts';
+import { createModel, roundedInputKey, Tape } from '../../ir/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
+import { productResults, toEven, type ProductResults } from '../testing/product-results.ts';
 import { roundProducts } from './round-products.ts';
 
 let environment: Environment;
@@ -65,7 +65,7 @@ function packed(numbers: readonly number[], bits: 4 | 8): number[] {
 const x = Float32Array.from({ length: tokens * columns }, (_, i) => Math.sin(i) * 10 ** (Math.floor(i / columns) - 2));
 
 /** y = x·Wᵀ, and the gradient of Σ y²/2 with respect to x, whose gradient with respect to y is y. */
-async function computed(form: Form): Promise<{ y: Float32Array; dx: Float32Array; operators: string[] }> {
+async function computed(form: Form): Promise<ProductResults> {
   const { bytes, scales, zeroBytes } = weight(form);
   const { bits } = form;
   const model = createModel();
@@ -87,25 +87,14 @@ async function computed(form: Form): Promise<{ y: Float32Array; dx: Float32Array
       metadata: form.isRounded === false ? {} : { [roundedInputKey]: '8 bits' },
     },
   );
-  const half = tape.op('Mul', [tape.op('Mul', [y, y]), tape.scalar(0.5)]);
-  const loss = tape.op('ReduceSum', [half], { attributes: { keepdims: 0 } });
-  const dx = differentiate(model, { loss, parameters: [input] }).get(input);
-  if (dx === undefined) throw new Error('x has a gradient');
-  for (const output of [y, dx])
-    model.graph.addOutput(tape.op('Identity', [output], { outputName: output === y ? 'y' : 'dx' }));
-  runPasses(model, [roundProducts]);
-  const config = { 'session.disable_prepacking': '1' };
-  using session = await environment.createSession(encodeModel(model), { config });
-  const results = await runOnce(session, { x: tensorOf('float32', [tokens, columns], x) });
-  const floats = (name: string): Float32Array => Float32Array.from(results[name] ? toFloat32(results[name]) : []);
-  return { y: floats('y'), dx: floats('dx'), operators: model.graph.nodes.map(({ opType }) => opType) };
-}
-
-/** Half to even, as QuantizeLinear rounds. */
-function toEven(value: number): number {
-  const down = Math.floor(value);
-  if (value - down !== 0.5) return Math.round(value);
-  return down % 2 === 0 ? down : down + 1;
+  return productResults(tape, {
+    environment,
+    passes: [roundProducts],
+    input,
+    x: tensorOf('float32', [tokens, columns], x),
+    y,
+    config: { 'session.disable_prepacking': '1' },
+  });
 }
 
 const largest = (row: readonly number[]): number => Math.max(1e-30, ...row.map(Math.abs));

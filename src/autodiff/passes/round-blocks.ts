@@ -1,9 +1,9 @@
 import type { Model, Node } from '../../ir/index.ts';
 import { gradientKey } from '../differentiate.ts';
 import { recomputedKey } from '../recompute.ts';
-import { blockWeight, bytesOfBlocks, turned, type BlockWeight, type RowBytes } from './block-bytes.ts';
+import { blockWeight, bytesOfBlocks, type BlockWeight, type RowBytes } from './block-bytes.ts';
 import { removeUnused } from './dequantized-weight.ts';
-import { roundedGradient, roundedProduct, tapeBefore } from './rounded-product.ts';
+import { roundedGradient, roundedProduct, tapeBefore, turned } from './rounded-product.ts';
 
 interface Known {
   /** See `outputLayers`. */

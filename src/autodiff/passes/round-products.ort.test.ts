@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
-import { createModel, encodeModel, runPasses, Tape, zeroAfter } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
-import { tensorOf, toFloat32 } from '../../tensor/index.ts';
-import { differentiate } from '../differentiate.ts';
+import { createModel, Tape, zeroAfter } from '../../ir/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
+import { productResults, toEven, type ProductResults } from '../testing/product-results.ts';
 import { dequantizeAgain } from './dequantize-again.ts';
 import { roundProducts } from './round-products.ts';
 
@@ -25,10 +25,7 @@ const levels = Array.from({ length: rows * columns }, () => Math.round((random.u
 const scales = Float32Array.from({ length: columns }, () => 0.01 + random.uniform());
 
 /** y = x·W, and the gradient of Σ y²/2 with respect to x, whose gradient with respect to y is y. */
-async function computed(
-  isSigned: boolean,
-  middle = 128,
-): Promise<{ y: Float32Array; dx: Float32Array; operators: string[] }> {
+async function computed(isSigned: boolean, middle = 128): Promise<ProductResults> {
   const model = createModel();
   const input = model.graph.addInput('x', 'float32', ['tokens', rows]);
   const tape = new Tape(model);
@@ -46,30 +43,19 @@ async function computed(
   ]);
   const matrix = tape.op('DequantizeLinear', [tape.constant(bytes), scale, ...middles], { attributes: { axis: 1 } });
   const y = tape.op('Gemm', [input, matrix]);
-  const half = tape.op('Mul', [tape.op('Mul', [y, y]), tape.scalar(0.5)]);
-  const loss = tape.op('ReduceSum', [half], { attributes: { keepdims: 0 } });
-  const dx = differentiate(model, { loss, parameters: [input] }).get(input);
-  if (dx === undefined) throw new Error('x has a gradient');
-  for (const output of [y, dx])
-    model.graph.addOutput(tape.op('Identity', [output], { outputName: output === y ? 'y' : 'dx' }));
-  runPasses(model, [dequantizeAgain, roundProducts]);
-  using session = await environment.createSession(encodeModel(model));
-  const results = await runOnce(session, { x: tensorOf('float32', [tokens, rows], x) });
-  const floats = (name: string): Float32Array => Float32Array.from(results[name] ? toFloat32(results[name]) : []);
-  return { y: floats('y'), dx: floats('dx'), operators: model.graph.nodes.map(({ opType }) => opType) };
-}
-
-/** Half to even, as QuantizeLinear rounds. */
-function rounded(value: number): number {
-  const down = Math.floor(value);
-  if (value - down !== 0.5) return Math.round(value);
-  return down % 2 === 0 ? down : down + 1;
+  return productResults(tape, {
+    environment,
+    passes: [dequantizeAgain, roundProducts],
+    input,
+    x: tensorOf('float32', [tokens, rows], x),
+    y,
+  });
 }
 
 /** s · (round(127 · v / s) ⊗ matrix) / 127 of one row. */
 function product(row: readonly number[], width: number, entry: (i: number, j: number) => number): number[] {
   const size = Math.max(1e-30, ...row.map(Math.abs));
-  const bytes = row.map((value) => rounded(Math.fround(Math.fround(value / size) / Math.fround(1 / 127))));
+  const bytes = row.map((value) => toEven(Math.fround(Math.fround(value / size) / Math.fround(1 / 127))));
   return Array.from(
     { length: width },
     (_, j) => (size * bytes.reduce((sum, byte, i) => sum + byte * entry(i, j), 0)) / 127,

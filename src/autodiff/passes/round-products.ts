@@ -14,7 +14,7 @@ import { dataTypeNumber, typedArray } from '../../tensor/index.ts';
 import { gradientKey } from '../differentiate.ts';
 import { dequantizedWeight, removeUnused, type DequantizedWeight } from './dequantized-weight.ts';
 import { roundBlocks } from './round-blocks.ts';
-import { roundedGradient, roundedProduct, tapeBefore } from './rounded-product.ts';
+import { roundedGradient, roundedProduct, tapeBefore, turned } from './rounded-product.ts';
 
 /**
  * Lets the products with frozen weights of integers multiply bytes, forwards as when the model is served, and backwards too:
@@ -22,9 +22,9 @@ import { roundedGradient, roundedProduct, tapeBefore } from './rounded-product.t
  *   y  = x · W          ⇒  s(x) · (bytes(x) ⊗ W),          s(x) = max|x| of each row
  *   dx = dy · Wᵀ        ⇒  s(z) · (bytes(z) ⊗ Lᵀ),         z = dy ∘ scale,   W = L ∘ scale,   one scale for each column
  *
- * Each row of x and of z has 255 levels of its own, so that a row depends on no other. Only what passes through frozen weights is rounded;
- * gradients of adapters are products of floats, and so is that of the last hidden state. A weight in blocks of 4 or 8 bits becomes bytes for each of its products, if these round
- * their inputs when the model is served (`bytesOfBlocks`).
+ * Each row of x and of z has 255 levels of its own, so that a row depends on no other. Only what passes through frozen weights is
+ * rounded; gradients of adapters are products of floats, and so is that of the last hidden state. A weight in blocks of 4 or 8 bits
+ * becomes bytes for each of its products, if these round their inputs when the model is served (`bytesOfBlocks`).
  *
  * WHY: products of bytes take a third of the time of those of floats where the processor has instructions for them, and no floats of the
  * weights are made.
@@ -90,11 +90,7 @@ function forward(tape: Tape, x: Value, { scale: scales, columns, ...weight }: De
 
 /** @param dy  f32 [tokens, out] @returns f32 [tokens, in] */
 function backward(tape: Tape, dy: Value, { bytes, scale, rows, columns }: DequantizedWeight): Value {
-  const matrix = tape.op('Transpose', [waitingFor(tape, dy, { bytes, rows, columns })], {
-    attributes: { perm: [1, 0] },
-    ...(bytes.dtype && { dtype: bytes.dtype }),
-    shape: [columns, rows],
-  });
+  const matrix = turned(tape, waitingFor(tape, dy, { bytes, rows, columns }));
   return roundedGradient(tape, dy, { matrix, scale, columns: rows });
 }
 

@@ -17,6 +17,13 @@ export function roundedGradient(
   return roundedProduct(tape, tape.op('Mul', [dy, scale]), { matrix, scales: ones, rows: columns });
 }
 
+/** The transposed matrix. */
+export function turned(tape: Tape, matrix: Value): Value {
+  const { dtype, shape } = matrix;
+  const known = { ...(dtype && { dtype }), ...(shape && { shape: shape.toReversed() }) };
+  return tape.op('Transpose', [matrix], { attributes: { perm: [1, 0] }, ...known });
+}
+
 /** A tape that records before a product what takes its place. */
 export function tapeBefore(model: Model, product: Node): Tape {
   const metadata = Object.fromEntries(product.metadata);

@@ -2,24 +2,13 @@ import { EspalierError } from '../../core/index.ts';
 import { createModel, encodeModel, Tape } from '../../ir/index.ts';
 import { runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
-
-// WHY module state: what a device can does not change while an environment is open, and each trial opens a session.
-const trials = new WeakMap<Environment, Promise<boolean>>();
+import { oncePerEnvironment } from '../once-per-environment.ts';
 
 /**
  * Whether the device of WebGPU computes with f16. Not every device does, and ONNX Runtime says it only when a node with f16 runs.
  * @throws EspalierError PROVIDER_UNAVAILABLE
  */
-export async function hasHalves(environment: Environment): Promise<boolean> {
-  const trial = trials.get(environment) ?? tryHalves(environment);
-  trials.set(environment, trial);
-  try {
-    return await trial;
-  } catch (error) {
-    trials.delete(environment);
-    throw error;
-  }
-}
+export const hasHalves = oncePerEnvironment(tryHalves);
 
 async function tryHalves(environment: Environment): Promise<boolean> {
   const model = createModel();

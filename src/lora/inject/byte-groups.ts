@@ -1,3 +1,4 @@
+import type { Steps } from '../../core/index.ts';
 import {
   byteRounding,
   Graph,
@@ -57,11 +58,7 @@ export interface Inputs {
  * values; gate and up) round and select it once. They depend on nothing of each other, since a linear module reads its input alone.
  * WHY active first: a branch is given all that its own branches read, the matrices of adapters too, before it is entered.
  */
-export function* changeHeldSteps(
-  model: Model,
-  modules: readonly HeldModule[],
-  inputs: Inputs,
-): Generator<undefined, void> {
+export function* changeHeldSteps(model: Model, modules: readonly HeldModule[], inputs: Inputs): Steps<void> {
   for (const group of groupsOf(modules)) {
     yield;
     changeGroup(model, group, inputs);
@@ -70,9 +67,8 @@ export function* changeHeldSteps(
 }
 
 function changeGroup(model: Model, group: readonly HeldModule[], { items, mask }: Inputs): void {
-  const [first] = group;
-  if (!first) return;
-  const last = lastOf(model.graph, group);
+  const [first, last] = [group.at(0), group.at(-1)?.sum.producer];
+  if (!first || !last) return;
   const scope = `${first.stack.path}/lora`;
   const constants = new Map<string, Value>();
   const outer = new Tape(model, { scope, insertAfter: last, metadata: { [loraKey]: sharedOwner } }, constants);
@@ -105,7 +101,7 @@ function changeGroup(model: Model, group: readonly HeldModule[], { items, mask }
   }
 }
 
-/** The modules that round and read the same input, in the order of the graph. */
+/** The modules that round and read the same input, in the order in which they were held, which is that of the graph. */
 function groupsOf(modules: readonly HeldModule[]): HeldModule[][] {
   const groups: HeldModule[][] = [];
   const byRoot = new Map<Value, HeldModule[][]>();
@@ -131,14 +127,6 @@ function readsAlike({ own: one }: HeldModule, { own: other }: HeldModule): boole
 /** What is divided by its scale before it is rounded, or the value itself: builders record it for each module anew. */
 function rootOf(x: Value): Value {
   return (x.producer?.opType === 'Div' ? x.producer.inputs[0] : undefined) ?? x;
-}
-
-/** The last of the nodes that give the modules' own results. */
-function lastOf({ nodes }: Graph, group: readonly HeldModule[]): Node {
-  const held = new Set(group.map(({ sum }) => sum.producer));
-  const last = nodes.findLast((node) => held.has(node));
-  if (!last) throw new TypeError('a module that is held has left the graph');
-  return last;
 }
 
 /** How a product of bytes that `quantizedLinear` builds rounds its input; undefined for other products. */

@@ -12,7 +12,7 @@ import { createJointGraph, type JointGraph, type LaneInputs } from './joint-grap
 import { JointSession, type LaneMemory, type LanePass } from './joint-session.ts';
 import { Meeting } from './meeting.ts';
 import { planMicroBatches } from './plan-passes.ts';
-import { haveOneForm, placesOf, widestOf } from './slots.ts';
+import { haveOneForm, laneInputsOf, placesOf, widestOf } from './slots.ts';
 
 export interface CompanyOptions {
   readonly base: BaseModel;
@@ -193,15 +193,16 @@ export class Company implements Disposable {
     return (this.#sessions[kind] = { session, own, places: lanes.length });
   }
 
+  #inputsOf(lanes: readonly number[]): TrainingInputs[] {
+    return lanes.flatMap((lane) => this.#inputs.get(lane) ?? []);
+  }
+
   #lanesOf(lanes: readonly number[]): LaneInputs[] {
-    // WHY the longest of all: any training may take the place.
-    const maxLength = Math.max(...[...this.#inputs.values()].map((each) => each.maxLength));
-    const inputs = lanes.flatMap((lane) => this.#inputs.get(lane) ?? []);
-    return inputs.map(({ trainable, config: { seed } }) => ({ trainable, maxLength, seed }));
+    return laneInputsOf(this.#inputsOf(lanes), [...this.#inputs.values()]);
   }
 
   async #graphOf(kind: Kind, lanes: readonly number[]): Promise<JointGraph> {
-    const inputs = lanes.flatMap((lane) => this.#inputs.get(lane) ?? []);
+    const inputs = this.#inputsOf(lanes);
     const [first] = inputs;
     if (first === undefined) throw new TypeError('a graph needs a training');
     const { config } = first;

@@ -18,10 +18,10 @@ import { planOf } from '../report/plan-of.ts';
 import type { TrainPlan } from '../report/train-result.ts';
 import { elementCount } from '../../tensor/index.ts';
 import { assertTogether, sharedObjective } from './assert-together.ts';
-import { createJointGraph, type JointGraph, type JointGraphOptions, type LaneInputs } from './joint-graph.ts';
+import { createJointGraph, type JointGraph, type JointGraphOptions } from './joint-graph.ts';
 import { mergeBatches } from './merge-batches.ts';
 import { defaultPassTokens, planMicroBatches } from './plan-passes.ts';
-import { haveOneForm, placesOf, widestOf } from './slots.ts';
+import { haveOneForm, laneInputsOf, placesOf, widestOf } from './slots.ts';
 
 /** What several trainings would do together, without their steps. */
 export interface RunsForecast {
@@ -156,15 +156,16 @@ async function peakOf(
   { base, maxTokens, tokens, batches }: Passes,
 ): Promise<PassesPeak> {
   const passes = largestPasses(batches, { base, maxTokens });
-  const isUniform = haveOneForm(lanesOf(inputs));
+  const places = laneInputsOf(inputs, inputs);
+  const isUniform = haveOneForm(places);
   const widest = widestOf(passes.map((pass) => [...pass.keys()]));
-  const graph = await createJointGraph(base, lanesOf(inputs).slice(0, isUniform ? widest : inputs.length), options);
+  const graph = await createJointGraph(base, places.slice(0, isUniform ? widest : inputs.length), options);
   const model: Model = decodeModel(graph.bytes, { what: 'the training graph' });
   inferShapes(model);
   const peaks = passes.map((pass) => {
-    const places = placesOf([...pass.keys()], isUniform ? undefined : [...inputs.keys()]);
+    const seats = placesOf([...pass.keys()], isUniform ? undefined : [...inputs.keys()]);
     const seated = graph.lanes.map<MicroBatch | undefined>(() => undefined);
-    for (const [lane, place] of places) seated[place] = pass.get(lane);
+    for (const [lane, place] of seats) seated[place] = pass.get(lane);
     const { unknown, ...peak } = graphMemory(model, { dims: dimsOf(model, seated), tokens, packs: !graph.isUnpacked });
     return { ...peak, unknown: unknown.length, largest: sum([...pass.values()].map((micro) => micro.tokens)) };
   });
@@ -177,11 +178,6 @@ async function peakOf(
     largest: most('largest'),
     lanes,
   };
-}
-
-function lanesOf(inputs: readonly TrainingInputs[]): LaneInputs[] {
-  const maxLength = Math.max(...inputs.map((each) => each.maxLength));
-  return inputs.map(({ trainable, config }) => ({ trainable, maxLength, seed: config.seed }));
 }
 
 /** The passes of the micro-batches that may need the most memory, by training. */

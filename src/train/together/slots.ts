@@ -1,4 +1,5 @@
 import type { LoraModule } from '../../lora/index.ts';
+import type { TrainingInputs } from '../loop/training-inputs.ts';
 import type { LaneInputs } from './joint-graph.ts';
 
 /**
@@ -41,4 +42,10 @@ export function placesOf(pass: readonly number[], own: readonly number[] | undef
 /** The number of places that passes need. */
 export function widestOf(passes: readonly (readonly number[])[]): number {
   return Math.max(1, ...passes.map(({ length }) => length));
+}
+
+/** @param all  the trainings of the company. WHY their longest rows: any of them may take the place. */
+export function laneInputsOf(inputs: readonly TrainingInputs[], all: readonly TrainingInputs[]): LaneInputs[] {
+  const maxLength = Math.max(...all.map((each) => each.maxLength));
+  return inputs.map(({ trainable, config: { seed } }) => ({ trainable, maxLength, seed }));
 }

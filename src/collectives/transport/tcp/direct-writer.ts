@@ -1,7 +1,7 @@
-import { encodeHeader, type Signature } from '../ring/frame.ts';
+import type { Signature } from '../ring/frame.ts';
 import type { RingKernels } from '../ring/ring-kernels.ts';
 import type { RingWriter } from '../ring/ring.ts';
-import type { Queued } from './frame-writer.ts';
+import { FrameQueue } from './frame-queue.ts';
 
 /** Gives bytes to the system; `more` follow at once. @returns how many it took; undefined when it has no room */
 export type Give = (bytes: Uint8Array, more: boolean) => number | undefined;
@@ -10,36 +10,36 @@ export type Give = (bytes: Uint8Array, more: boolean) => number | undefined;
 export class DirectWriter implements RingWriter {
   readonly isChecked = true;
   readonly #give: Give;
-  readonly #kernels: Pick<RingKernels, 'checksum'>;
-  #signature: Signature | undefined;
-  #queue: Queued[] = [];
-  #next = 0;
+  readonly #queue: FrameQueue;
   /** What is left of the frame that is under way. */
   #header: Uint8Array = nothing;
   #payload: Uint8Array = nothing;
 
   constructor(kernels: Pick<RingKernels, 'checksum'>, give: Give) {
-    this.#kernels = kernels;
+    this.#queue = new FrameQueue(kernels);
     this.#give = give;
   }
 
   get isIdle(): boolean {
-    return this.#header.byteLength + this.#payload.byteLength === 0 && this.#next === this.#queue.length;
+    return !this.#isUnderWay && this.#queue.isEmpty;
+  }
+
+  get #isUnderWay(): boolean {
+    return this.#header.byteLength + this.#payload.byteLength > 0;
   }
 
   begin(signature: Signature): void {
-    this.#signature = signature;
-    [this.#queue, this.#next] = [[], 0];
+    this.#queue.begin(signature);
   }
 
   send(payload: Uint8Array, checksum?: number): void {
-    this.#queue.push({ payload, checksum });
+    this.#queue.push(payload, checksum);
   }
 
   /** Sends at most one frame. @returns whether something has gone */
   poll(): boolean {
     if (this.isIdle) return false;
-    if (this.#header.byteLength + this.#payload.byteLength === 0) this.#takeNext();
+    if (!this.#isUnderWay) this.#takeNext();
     if (this.#header.byteLength > 0) {
       const gone = this.#give(this.#header, true);
       if (gone === undefined) return false;
@@ -53,11 +53,8 @@ export class DirectWriter implements RingWriter {
   }
 
   #takeNext(): void {
-    const queued = this.#queue[this.#next];
-    if (this.#signature === undefined || queued === undefined) return;
-    const { payload, checksum = this.#kernels.checksum(payload) } = queued;
-    this.#header = encodeHeader({ ...this.#signature, index: this.#next++ }, payload, checksum);
-    this.#payload = payload;
+    const frame = this.#queue.take();
+    if (frame !== undefined) [this.#header, this.#payload] = [frame.header, frame.payload];
   }
 }
 
