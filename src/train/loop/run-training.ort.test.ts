@@ -192,6 +192,26 @@ describe('runTraining', () => {
     losses.forEach((loss, step) => expect(loss).toBeCloseTo(golden.lossTrace[step] ?? NaN, 3));
   });
 
+  it('takes the same steps with rows of other lengths in 1 × 8, 2 × 4, 4 × 2 and 8 × 1', async () => {
+    const golden = await loadGolden('llama');
+    const lines = Array.from({ length: 8 }, (_, row) => {
+      const ids = Array.from({ length: 4 + 2 * row }, (__, i) => 3 + ((7 * row + 5 * i) % 40));
+      return JSON.stringify({ input_ids: ids });
+    });
+    // A mean over micro-batches would weigh the targets of short rows more.
+    const rows = lines.join('\n');
+    const flags = { ...asGolden(golden), optimizer: 'sgd', weightDecay: 0, learningRate: 0.5, maxSteps: 4 };
+    const [first, ...others] = await Promise.all(
+      [1, 2, 4, 8].map((batchSize) => train({ ...golden, rows }, { ...flags, batchSize, accumulate: 8 / batchSize })),
+    );
+    for (const { losses, output } of others) {
+      losses.forEach((loss, step) => expect(Math.abs(loss - (first?.losses[step] ?? NaN))).toBeLessThan(2e-6));
+      const adapters = [first?.output ?? '', output].map((each) => join(each, 'adapter_model.safetensors'));
+      expect(await largestDifference(adapters[0] ?? '', adapters[1] ?? '')).toBeLessThan(1e-6);
+    }
+    expect((first?.losses[0] ?? NaN) - (first?.losses[3] ?? NaN)).toBeGreaterThan(1e-3);
+  });
+
   it('drops the same values however the rows are split', async () => {
     const golden = await loadGolden('llama');
     const flags = { ...asGolden(golden), maxSteps: 3, dropout: 0.4 };
