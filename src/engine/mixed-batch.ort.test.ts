@@ -6,6 +6,7 @@ import { openServedEngine, type ServedEngine } from './testing/served-engine.ts'
 import type { GeneratedToken } from './sequence/generation-request.ts';
 import {
   answersTogether,
+  kindsOf,
   largestDifference,
   loadAdapters,
   names,
@@ -53,8 +54,10 @@ async function answerAlone(row: Arrival): Promise<GeneratedToken[]> {
 describe('a batch of rows of different adapters, ranks, lengths, arrivals and classes, some of which leave', () => {
   it('equals each of its rows run alone', async () => {
     const rows = fc.array(unruly, { minLength: 8, maxLength: 14, size: 'max' });
+    const seen: Arrival[] = [];
     await fc.assert(
       fc.asyncProperty(rows, async (batch) => {
+        seen.push(...batch);
         const alone: GeneratedToken[][] = [];
         for (const row of batch) alone.push((await answerAlone(row)).slice(0, row.leavesAfter));
         const together = await answersTogether(engine, batch);
@@ -66,6 +69,7 @@ describe('a batch of rows of different adapters, ranks, lengths, arrivals and cl
       }),
       { examples: [[[...pressing]]], numRuns: 7, seed: 20, endOnFailure: true },
     );
+    expect(Object.entries(kindsOf(seen)).filter(([, count]) => count === 0)).toEqual([]);
     // The property says nothing unless rows really shared batches.
     const { batchSizes, requests, prefixes } = engine.stats();
     const steps = Object.entries(batchSizes).filter(([size]) => Number(size) >= 3);

@@ -122,6 +122,22 @@ async function collectUpTo(
   return answer;
 }
 
+/** How many rows there were of each kind that a batch may have, so that a property can say that it saw them. */
+export function kindsOf(rows: readonly Arrival[]): Readonly<Record<string, number>> {
+  const count = (is: (row: Arrival) => boolean): number => rows.filter(is).length;
+  const byRank = names.map((wanted) => [wanted, count(({ adapters }) => adapters.some(({ name }) => name === wanted))]);
+  return {
+    ...Object.fromEntries(byRank),
+    base: count(({ adapters }) => adapters.length === 0),
+    mixture: count(({ adapters }) => adapters.length > 1),
+    subtracted: count(({ adapters }) => adapters.some(({ scale }) => scale < 0)),
+    late: count(({ turns }) => turns > 0),
+    background: count((row) => row.class === 'background'),
+    leaving: count(({ leavesAfter, maxTokens }) => leavesAfter !== undefined && leavesAfter < maxTokens),
+    inChunks: count(({ promptLength }) => promptLength > 16),
+  };
+}
+
 /** Loads the adapters that rows may name. */
 export async function loadAdapters(engine: ServedEngine, modules: readonly AdaptableModule[]): Promise<void> {
   const linears = modules.filter(({ kind, path }) => kind !== 'embedding' && path !== 'lm_head');
