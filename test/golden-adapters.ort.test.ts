@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
-import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
+import { runPasses, type Model } from '../src/ir/index.ts';
 import { initFromWeights, injectLora, readSquaredNorms, type Adapter, type LoraModule } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapter-files/index.ts';
 import {
@@ -12,14 +12,21 @@ import {
   openBaseModel,
   type BaseModel,
 } from '../src/models/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../src/onnxruntime/index.ts';
+import {
+  goldenLimit,
+  reported,
+  goldenCasesHere,
+  openGoldenEnvironment,
+  openGoldenSession,
+} from '../src/models/testing/golden-provider.ts';
+import { runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
 
 let environment: Environment;
 beforeAll(() => {
-  environment = openEnvironment({ threads: 1 });
+  environment = openGoldenEnvironment();
 });
 afterAll(() => environment.dispose());
 
@@ -70,7 +77,7 @@ async function logitsOf({ base, expected }: AdapterCase, adapter: Adapter): Prom
     [count],
     Int32Array.from({ length: count }, (_, i) => i),
   );
-  using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+  using session = await openGoldenSession(model, { environment, baseDir: base.dir });
   const outputs = await runOnce(session, { input_ids: ids, rows, ...feedsOf(adapter) });
   return toFloat32(tensorNamed(outputs, 'logits'));
 }
@@ -112,7 +119,7 @@ async function gradientErrors(one: AdapterCase, adapter: Adapter): Promise<Recor
     return model.graph.addOutput(gradient).name;
   });
   runPasses(model, gradientPasses);
-  using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+  using session = await openGoldenSession(model, { environment, baseDir: base.dir });
   const { feeds, targets } = batchOf(expected);
   const results = await runOnce(session, { ...feeds, ...feedsOf(adapter) }, names);
   return Object.fromEntries(
@@ -141,12 +148,14 @@ const cases = [
   'gpt2-tables',
 ];
 
-describe.each(cases)('an adapter of PEFT: %s', (name) => {
+describe.each(goldenCasesHere(cases))('an adapter of PEFT: %s', (name) => {
   it('has the logits of PEFT', async () => {
     const one = await openCase(name);
     const adapter = await loadPeftAdapter(golden(`adapters/${name}/adapter`), one.base.modules, one.base);
     const expected = toFloat32(tensorNamed(one.expected, 'logits'));
-    expect(largestError(await logitsOf(one, adapter), expected)).toBeLessThan(1e-4);
+    expect(reported(largestError(await logitsOf(one, adapter), expected), `adapters/${name}: logits`)).toBeLessThan(
+      goldenLimit(1e-4),
+    );
   });
 
   it('has the gradients of PEFT, all of them', async () => {
@@ -155,28 +164,35 @@ describe.each(cases)('an adapter of PEFT: %s', (name) => {
     const errors = await gradientErrors(one, adapter);
     const wanted = [...one.expected.keys()].filter((key) => key.startsWith('grad.'));
     expect(Object.keys(errors)).toHaveLength(wanted.length);
-    expect(Math.max(...Object.values(errors))).toBeLessThan(1e-4);
+    expect(reported(Math.max(...Object.values(errors)), `adapters/${name}: gradients`)).toBeLessThan(goldenLimit(1e-4));
   });
 });
 
-describe.each(['dora', 'dora-gpt2', 'pissa', 'pissa-rslora-gpt2', 'olora'])('what PEFT trained: %s', (name) => {
-  it('has the logits of PEFT on the base as it was', async () => {
-    const one = await openCase(name);
-    const adapter = await loadPeftAdapter(golden(`adapters/${name}/trained`), one.base.modules, one.base);
-    const expected = toFloat32(tensorNamed(one.expected, 'trained_logits'));
-    expect(largestError(await logitsOf(one, adapter), expected)).toBeLessThan(1e-4);
-  });
-});
+describe.each(goldenCasesHere(['dora', 'dora-gpt2', 'pissa', 'pissa-rslora-gpt2', 'olora']))(
+  'what PEFT trained: %s',
+  (name) => {
+    it('has the logits of PEFT on the base as it was', async () => {
+      const one = await openCase(name);
+      const adapter = await loadPeftAdapter(golden(`adapters/${name}/trained`), one.base.modules, one.base);
+      const expected = toFloat32(tensorNamed(one.expected, 'trained_logits'));
+      expect(reported(largestError(await logitsOf(one, adapter), expected), `adapters/${name}: logits`)).toBeLessThan(
+        goldenLimit(1e-4),
+      );
+    });
+  },
+);
 
 const unconverted = ['pissa-unconverted', 'pissa-dora-unconverted', 'olora-unconverted'];
 
-describe.each(unconverted)('what PEFT trained and saved without conversion: %s', (name) => {
+describe.each(goldenCasesHere(unconverted))('what PEFT trained and saved without conversion: %s', (name) => {
   it('has the logits of PEFT on the base as it was', async () => {
     const one = await openCase(name);
     const options = { embeddings: embeddingsOf(one.base) };
     const adapter = await loadPeftAdapter(golden(`adapters/${name}/adapter`), one.base.modules, options);
     const expected = toFloat32(tensorNamed(one.expected, 'logits'));
-    expect(largestError(await logitsOf(one, adapter), expected)).toBeLessThan(1e-4);
+    expect(reported(largestError(await logitsOf(one, adapter), expected), `adapters/${name}: logits`)).toBeLessThan(
+      goldenLimit(1e-4),
+    );
   });
 });
 

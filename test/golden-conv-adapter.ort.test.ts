@@ -1,10 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
-import { createModel, encodeModel, moduleKey, runPasses, Tape, type Model, type Value } from '../src/ir/index.ts';
+import { createModel, moduleKey, runPasses, Tape, type Model, type Value } from '../src/ir/index.ts';
 import { injectLora, listModules, type Adapter } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapter-files/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../src/onnxruntime/index.ts';
+import {
+  goldenLimit,
+  reported,
+  openGoldenEnvironment,
+  openGoldenSession,
+} from '../src/models/testing/golden-provider.ts';
+import { runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, type TensorData } from '../src/tensor/index.ts';
 
 const folder = fileURLToPath(new URL('golden/adapters/conv/', import.meta.url));
@@ -12,7 +18,7 @@ const folder = fileURLToPath(new URL('golden/adapters/conv/', import.meta.url));
 let environment: Environment;
 let tensors: ReadonlyMap<string, TensorData>;
 beforeAll(async () => {
-  environment = openEnvironment({ threads: 1 });
+  environment = openGoldenEnvironment();
   ({ tensors } = await loadSafetensors(`${folder}expected.safetensors`));
 });
 afterAll(() => environment.dispose());
@@ -80,15 +86,17 @@ describe('an adapter of PEFT on convolutions', () => {
       return gradient ? [model.graph.addOutput(gradient).name] : [];
     });
     runPasses(model, gradientPasses);
-    using session = await environment.createSession(encodeModel(model));
+    using session = await openGoldenSession(model, { environment, baseDir: folder });
     const feeds = { x: tensor('x'), labels: tensor('labels'), ...feedsOf(adapter) };
     const results = await runOnce(session, feeds, ['logits', ...names]);
-    expect(error(results['logits'], tensor('logits'))).toBeLessThan(1e-5);
+    expect(reported(error(results['logits'], tensor('logits')), 'adapters/conv: logits')).toBeLessThan(
+      goldenLimit(1e-5),
+    );
     const wanted = [...tensors.keys()].filter((key) => key.startsWith('grad.'));
     expect(inputs.map((input) => `grad.base_model.model.${input}.weight`).sort()).toEqual(wanted.sort());
     const errors = inputs.map((input, i) =>
       error(results[names[i] ?? ''], tensor(`grad.base_model.model.${input}.weight`)),
     );
-    expect(Math.max(...errors)).toBeLessThan(1e-4);
+    expect(reported(Math.max(...errors), 'adapters/conv: gradients')).toBeLessThan(goldenLimit(1e-4));
   });
 });

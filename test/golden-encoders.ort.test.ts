@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
-import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
+import { runPasses, type Model } from '../src/ir/index.ts';
 import { injectLora, type Adapter } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapter-files/index.ts';
 import {
@@ -13,19 +13,26 @@ import {
   openBaseModel,
   type BaseModel,
 } from '../src/models/index.ts';
-import { openEnvironment, runOnce, type Environment, type Session } from '../src/onnxruntime/index.ts';
+import {
+  reported,
+  goldenCasesHere,
+  goldenLimit,
+  openGoldenEnvironment,
+  openGoldenSession,
+} from '../src/models/testing/golden-provider.ts';
+import { runOnce, type Environment, type Session } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/encoders/${path}`, import.meta.url));
 
-describe.each(readdirSync(golden('')))('golden case %s', (name) => {
+describe.each(goldenCasesHere(readdirSync(golden(''))))('golden case %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let adapter: Adapter;
   let expected: ReadonlyMap<string, TensorData>;
 
   beforeAll(async () => {
-    environment = openEnvironment({ threads: 1 });
+    environment = openGoldenEnvironment();
     base = await openBaseModel(golden(`${name}/model`));
     adapter = await loadPeftAdapter(golden(`${name}/adapter`), base.modules);
     expected = (await loadSafetensors(golden(`${name}/expected.safetensors`))).tensors;
@@ -41,8 +48,7 @@ describe.each(readdirSync(golden('')))('golden case %s', (name) => {
     input_ids: tensor(`${side}input_ids`),
     attention_mask: tensor(`${side}attention_mask`),
   });
-  const open = (model: Model): Promise<Session> =>
-    environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+  const open = (model: Model): Promise<Session> => openGoldenSession(model, { environment, baseDir: base.dir });
   const inject = (model: Model): readonly string[] => {
     const modules = [...adapter.modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling }));
     return injectLora(model, { modules }).inputs;
@@ -62,7 +68,9 @@ describe.each(readdirSync(golden('')))('golden case %s', (name) => {
     ] as const) {
       const { logits } = await runOnce(session, { ...rows(), ...feeds });
       const [actual, wanted] = [logits, tensor(key)].map((each) => each && counted(each, tensor('attention_mask')));
-      expect(wanted && farthest(actual, wanted)).toBeLessThan(1e-4);
+      expect(reported(wanted ? farthest(actual, wanted) : Infinity, `encoders/${name}: ${key}`)).toBeLessThan(
+        goldenLimit(1e-4),
+      );
     }
   });
 
@@ -73,7 +81,8 @@ describe.each(readdirSync(golden('')))('golden case %s', (name) => {
       ['', 'base_embeddings'],
       ['left_', 'left_embeddings'],
     ] as const) {
-      expect(farthest((await runOnce(session, rows(side)))['embeddings'], tensor(key))).toBeLessThan(1e-4);
+      const { embeddings } = await runOnce(session, rows(side));
+      expect(reported(farthest(embeddings, tensor(key)), `encoders/${name}: ${key}`)).toBeLessThan(goldenLimit(1e-4));
     }
   });
 
@@ -138,7 +147,7 @@ function counted(logits: TensorData, mask: TensorData): TensorData {
   return tensorOf('float32', [kept.length], kept);
 }
 
-/** The parameters whose gradient is not within 1e-4 of the largest element of its reference, or is on one side only. */
+/** The parameters whose gradient is not within the limit of the largest element of its reference, or is on one side only. */
 function gradientErrors(
   gradients: ReadonlyMap<string, Float32Array>,
   expected: ReadonlyMap<string, TensorData>,
@@ -150,7 +159,7 @@ function gradientErrors(
     const own = gradients.get(name);
     if (reference === undefined || own === undefined) return true;
     const largest = toFloat32(reference).reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    return !(farthest(tensorOf('float32', reference.shape, own), reference) < 1e-4 * largest);
+    return !(farthest(tensorOf('float32', reference.shape, own), reference) < goldenLimit(1e-4) * largest);
   });
 }
 

@@ -6,12 +6,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPeftAdapter, savePeftAdapter } from '../src/adapter-files/index.ts';
 import { fromPeftExperts } from '../src/adapter-files/formats/peft/expert-matrices.ts';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
-import { encodeModel, runPasses, type Model, type Value } from '../src/ir/index.ts';
+import { runPasses, type Model, type Value } from '../src/ir/index.ts';
 import { injectLora, injectStackedLora, type Adapter, type ModuleWeights } from '../src/lora/index.ts';
 import { buildScoringGraph, buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
 import { DecodeDriver } from '../src/models/testing/decode-driver.ts';
 import { NativeMemory } from '../src/native/index.ts';
-import { openEnvironment, OrtTensor, runOnce, type Environment } from '../src/onnxruntime/index.ts';
+import {
+  goldenLimit,
+  reported,
+  goldenCasesHere,
+  openGoldenEnvironment,
+  openGoldenSession,
+} from '../src/models/testing/golden-provider.ts';
+import { OrtTensor, runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import {
   loadSafetensors,
   tensorOf,
@@ -28,96 +35,105 @@ type Tensors = ReadonlyMap<string, TensorData>;
  * Adapters that PEFT wrote with `target_parameters`: of both parameters of experts (gate and up with another rank), and of one; of
  * experts whose gate and up alternate, also in MXFP4.
  */
-describe.each(['both', 'down', 'gate-up', 'gpt-oss', 'gpt-oss-mxfp4', 'deepseek', 'lfm2-moe', 'nemotron-h'])(
-  'an adapter of experts: %s',
-  (name) => {
-    let environment: Environment;
-    let base: BaseModel;
-    let adapter: Adapter;
-    let expected: Tensors;
+const cases = ['both', 'down', 'gate-up', 'gpt-oss', 'gpt-oss-mxfp4', 'deepseek', 'lfm2-moe', 'nemotron-h'];
 
-    beforeAll(async () => {
-      environment = openEnvironment({ threads: 1 });
-      base = await openBaseModel(golden(`${name}/model`));
-      adapter = await loadPeftAdapter(golden(`${name}/adapter`), base.modules);
-      expected = (await loadSafetensors(golden(`${name}/expected.safetensors`))).tensors;
-    });
-    afterAll(() => environment.dispose());
+describe.each(goldenCasesHere(cases))('an adapter of experts: %s', (name) => {
+  let environment: Environment;
+  let base: BaseModel;
+  let adapter: Adapter;
+  let expected: Tensors;
 
-    const run = async (model: Model, feeds: Record<string, TensorData>): Promise<Record<string, TensorData>> => {
-      using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
-      return runOnce(session, feeds);
-    };
+  beforeAll(async () => {
+    environment = openGoldenEnvironment();
+    base = await openBaseModel(golden(`${name}/model`));
+    adapter = await loadPeftAdapter(golden(`${name}/adapter`), base.modules);
+    expected = (await loadSafetensors(golden(`${name}/expected.safetensors`))).tensors;
+  });
+  afterAll(() => environment.dispose());
 
-    it('has the logits of PEFT', async () => {
-      const model = buildScoringGraph(base);
-      injectLora(model, { modules: modulesOf(adapter) });
-      const { logits } = await run(model, { ...scoring(expected), ...feedsOf(adapter) });
-      expect(farthest(logits, expected, () => 'adapter_logits')).toBeLessThan(1e-4);
-    });
+  const run = async (model: Model, feeds: Record<string, TensorData>): Promise<Record<string, TensorData>> => {
+    using session = await openGoldenSession(model, { environment, baseDir: base.dir });
+    return runOnce(session, feeds);
+  };
 
-    it('continues with the tokens of PEFT, with keys and values in a cache', async () => {
-      const states = [
-        ['greedy_base', {}],
-        ['greedy_adapter', feedsOf(adapter)],
-      ] as const;
-      for (const [reference, feeds] of states) {
-        const change = (model: Model): void => {
-          if (Object.keys(feeds).length > 0) injectLora(model, { modules: modulesOf(adapter) });
-        };
-        const inputs = new Map(Object.entries(feeds).map(([key, tensor]) => [key, ortTensor(tensor)]));
-        using driver = await DecodeDriver.open(base, environment, { slots: 1, maxLength: 32, change, inputs });
-        const wanted = Array.from(typedArray(tensorNamed(expected, reference)), Number);
-        expect(await driver.greedy(wanted.slice(0, 5), 16)).toEqual(wanted);
-        for (const tensor of inputs.values()) tensor.dispose();
-      }
-    });
+  it('has the logits of PEFT', async () => {
+    const model = buildScoringGraph(base);
+    injectLora(model, { modules: modulesOf(adapter) });
+    const { logits } = await run(model, { ...scoring(expected), ...feedsOf(adapter) });
+    expect(
+      reported(
+        farthest(logits, expected, () => 'adapter_logits'),
+        `experts/${name}: logits`,
+      ),
+    ).toBeLessThan(goldenLimit(1e-4));
+  });
 
-    it('changes only the rows of a mixed batch that have it', async () => {
-      const model = buildScoringGraph(base);
-      injectStackedLora(model, [...adapter.modules.keys()]);
-      const { logits } = await run(model, { ...scoring(expected), ...stackedFeeds(adapter, expected) });
-      expect(farthest(logits, expected, (row) => (row === 1 ? 'adapter_logits' : 'base_logits'))).toBeLessThan(1e-4);
-    });
+  it('continues with the tokens of PEFT, with keys and values in a cache', async () => {
+    const states = [
+      ['greedy_base', {}],
+      ['greedy_adapter', feedsOf(adapter)],
+    ] as const;
+    for (const [reference, feeds] of states) {
+      const change = (model: Model): void => {
+        if (Object.keys(feeds).length > 0) injectLora(model, { modules: modulesOf(adapter) });
+      };
+      const inputs = new Map(Object.entries(feeds).map(([key, tensor]) => [key, ortTensor(tensor)]));
+      using driver = await DecodeDriver.open(base, environment, { slots: 1, maxLength: 32, change, inputs });
+      const wanted = Array.from(typedArray(tensorNamed(expected, reference)), Number);
+      expect(await driver.greedy(wanted.slice(0, 5), 16)).toEqual(wanted);
+      for (const tensor of inputs.values()) tensor.dispose();
+    }
+  });
 
-    it("has PEFT's gradient of every A and B", async () => {
-      const model = buildTrainingGraph(base);
-      const { inputs } = injectLora(model, { modules: modulesOf(adapter) });
-      const names = addGradients(model, inputs);
-      runPasses(model, gradientPasses);
-      const { feeds, targets } = training(expected);
-      const found = await run(model, { ...feeds, ...feedsOf(adapter) });
-      const wanted = await peftGradients(expected, adapter);
-      expect(inputs).toHaveLength([...expected.keys()].filter((key) => key.startsWith('grad.')).length);
-      for (const [index, input] of inputs.entries()) {
-        const actual = toFloat32(tensorNamed(found, names[index] ?? '')).map((value) => value / targets);
-        const reference = tensorNamed(wanted, input);
-        const largest = Math.max(...toFloat32(reference).map(Math.abs));
-        expect(difference(actual, toFloat32(reference)) / largest).toBeLessThan(1e-4);
-      }
-    });
+  it('changes only the rows of a mixed batch that have it', async () => {
+    const model = buildScoringGraph(base);
+    injectStackedLora(model, [...adapter.modules.keys()]);
+    const { logits } = await run(model, { ...scoring(expected), ...stackedFeeds(adapter, expected) });
+    const reference = (row: number): string => (row === 1 ? 'adapter_logits' : 'base_logits');
+    expect(reported(farthest(logits, expected, reference), `experts/${name}: logits of a mixed batch`)).toBeLessThan(
+      goldenLimit(1e-4),
+    );
+  });
 
-    it('is saved as PEFT saves it', async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
-      try {
-        await savePeftAdapter(join(folder, 'saved'), adapter);
-        const read = async (dir: string): Promise<Tensors> =>
-          (await loadSafetensors(join(dir, 'adapter_model.safetensors'))).tensors;
-        const [ours, theirs] = [await read(join(folder, 'saved')), await read(golden(`${name}/adapter`))];
-        expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
-        for (const [key, tensor] of theirs) expect(ours.get(key)).toEqual(tensor);
-        const config = async (dir: string): Promise<Record<string, unknown>> =>
-          JSON.parse(await readFile(join(dir, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
-        const { target_parameters: parameters } = await config(join(folder, 'saved'));
-        const count = name === 'down' || name === 'gate-up' ? 1 : 2;
-        expect(parameters).toHaveLength(count);
-        expect((await loadPeftAdapter(join(folder, 'saved'), base.modules)).digest).toBe(adapter.digest);
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    });
-  },
-);
+  it("has PEFT's gradient of every A and B", async () => {
+    const model = buildTrainingGraph(base);
+    const { inputs } = injectLora(model, { modules: modulesOf(adapter) });
+    const names = addGradients(model, inputs);
+    runPasses(model, gradientPasses);
+    const { feeds, targets } = training(expected);
+    const found = await run(model, { ...feeds, ...feedsOf(adapter) });
+    const wanted = await peftGradients(expected, adapter);
+    expect(inputs).toHaveLength([...expected.keys()].filter((key) => key.startsWith('grad.')).length);
+    for (const [index, input] of inputs.entries()) {
+      const actual = toFloat32(tensorNamed(found, names[index] ?? '')).map((value) => value / targets);
+      const reference = tensorNamed(wanted, input);
+      const largest = Math.max(...toFloat32(reference).map(Math.abs));
+      expect(
+        reported(difference(actual, toFloat32(reference)) / largest, `experts/${name}: gradient of ${input}`),
+      ).toBeLessThan(goldenLimit(1e-4));
+    }
+  });
+
+  it('is saved as PEFT saves it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+    try {
+      await savePeftAdapter(join(folder, 'saved'), adapter);
+      const read = async (dir: string): Promise<Tensors> =>
+        (await loadSafetensors(join(dir, 'adapter_model.safetensors'))).tensors;
+      const [ours, theirs] = [await read(join(folder, 'saved')), await read(golden(`${name}/adapter`))];
+      expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
+      for (const [key, tensor] of theirs) expect(ours.get(key)).toEqual(tensor);
+      const config = async (dir: string): Promise<Record<string, unknown>> =>
+        JSON.parse(await readFile(join(dir, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
+      const { target_parameters: parameters } = await config(join(folder, 'saved'));
+      const count = name === 'down' || name === 'gate-up' ? 1 : 2;
+      expect(parameters).toHaveLength(count);
+      expect((await loadPeftAdapter(join(folder, 'saved'), base.modules)).digest).toBe(adapter.digest);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
 
 function ortTensor(tensor: TensorData): OrtTensor {
   const values = toFloat32(tensor);

@@ -2,17 +2,17 @@ import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { encodeModel } from '../../ir/index.ts';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment, runOnce } from '../../onnxruntime/index.ts';
+import { runOnce } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32 } from '../../tensor/index.ts';
 import { buildEmbeddingGraph } from '../graphs.ts';
 import { listBaseFiles } from '../copy/base-files.ts';
 import { openBaseModel } from '../open-base-model.ts';
 import { goldenDir, withTempDir } from '../testing/fixtures.ts';
+import { goldenLimit, reported, openGoldenEnvironment, openGoldenSession } from '../testing/golden-provider.ts';
 import { maxDifference } from '../testing/golden.ts';
 
-const environment = openEnvironment({ threads: 1 });
+const environment = openGoldenEnvironment();
 afterAll(() => environment.dispose());
 
 const dir = goldenDir('embedders/qwen3-embedding', 'model');
@@ -23,13 +23,12 @@ describe('a decoder with the files of sentence-transformers', () => {
     const { tensors } = await loadSafetensors(goldenDir('embedders/qwen3-embedding', 'expected.safetensors'));
     const { input_ids, attention_mask, embeddings: expected } = Object.fromEntries(tensors);
     if (!input_ids || !attention_mask || !expected) throw new Error('the golden case is whole');
-    using session = await environment.createSession(encodeModel(buildEmbeddingGraph(base)), {
-      externalDataFolder: base.dir,
-    });
+    using session = await openGoldenSession(buildEmbeddingGraph(base), { environment, baseDir: base.dir });
     const { embeddings } = await runOnce(session, { input_ids, attention_mask });
     expect(embeddings?.shape).toEqual([3, 10]);
-    expect(maxDifference(embeddings ? toFloat32(embeddings) : new Float32Array(), toFloat32(expected))).toBeLessThan(
-      1e-4,
+    const found = embeddings ? toFloat32(embeddings) : new Float32Array();
+    expect(reported(maxDifference(found, toFloat32(expected)), 'embedders/qwen3-embedding: embeddings')).toBeLessThan(
+      goldenLimit(1e-4),
     );
   });
 

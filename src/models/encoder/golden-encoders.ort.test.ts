@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { encodeModel, type Model } from '../../ir/index.ts';
+import type { Model } from '../../ir/index.ts';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
+import { runOnce, type Environment } from '../../onnxruntime/index.ts';
 import {
   loadSafetensors,
   numberToBfloat16,
@@ -18,13 +18,20 @@ import type { BaseModel } from '../base-model.ts';
 import { buildClassificationGraph, buildEmbeddingGraph } from '../graphs.ts';
 import { openBaseModel } from '../open-base-model.ts';
 import { withTempDir } from '../testing/fixtures.ts';
+import {
+  goldenLimit,
+  reported,
+  goldenCasesHere,
+  openGoldenEnvironment,
+  openGoldenSession,
+} from '../testing/golden-provider.ts';
 import { maxDifference } from '../testing/golden.ts';
 
 type Tensors = ReadonlyMap<string, TensorData>;
 
 let environment: Environment;
 beforeAll(() => {
-  environment = openEnvironment({ threads: 1 });
+  environment = openGoldenEnvironment();
 });
 afterAll(() => environment.dispose());
 
@@ -39,7 +46,7 @@ async function run(
   model: Model,
   feeds: Record<string, TensorData | undefined>,
 ): Promise<Float32Array> {
-  using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+  using session = await openGoldenSession(model, { environment, baseDir: base.dir });
   const given = Object.fromEntries(Object.entries(feeds).flatMap(([name, data]) => (data ? [[name, data]] : [])));
   const [output] = Object.values(await runOnce(session, given));
   return output === undefined ? new Float32Array() : toFloat32(output);
@@ -51,28 +58,37 @@ const expectedOf = (expected: Tensors, name: string): Float32Array => {
   return toFloat32(tensor);
 };
 
-describe.each(['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'])('golden case %s', (name) => {
-  it('has the reference logits', async () => {
-    const { base, expected } = await open(name);
-    const feeds = { input_ids: expected.get('input_ids'), attention_mask: expected.get('attention_mask') };
-    const logits = await run(base, buildClassificationGraph(base), feeds);
-    expect(maxDifference(logits, expectedOf(expected, 'base_logits'))).toBeLessThan(1e-5);
-  });
-});
+describe.each(goldenCasesHere(['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier']))(
+  'golden case %s',
+  (name) => {
+    it('has the reference logits', async () => {
+      const { base, expected } = await open(name);
+      const feeds = { input_ids: expected.get('input_ids'), attention_mask: expected.get('attention_mask') };
+      const logits = await run(base, buildClassificationGraph(base), feeds);
+      expect(reported(maxDifference(logits, expectedOf(expected, 'base_logits')), `${name}: logits`)).toBeLessThan(
+        goldenLimit(1e-5),
+      );
+    });
+  },
+);
 
-describe.each(['bert-types', 'roberta', 'distilbert'])('golden case %s', (name) => {
+describe.each(goldenCasesHere(['bert-types', 'roberta', 'distilbert']))('golden case %s', (name) => {
   it('has the reference logits of rows that are padded on the left', async () => {
     const { base, expected } = await open(name);
     const feeds = { input_ids: expected.get('left_input_ids'), attention_mask: expected.get('left_attention_mask') };
     const logits = await run(base, buildClassificationGraph(base), feeds);
-    expect(maxDifference(logits, expectedOf(expected, 'left_logits'))).toBeLessThan(1e-5);
+    expect(
+      reported(maxDifference(logits, expectedOf(expected, 'left_logits')), `${name}: logits, padded on the left`),
+    ).toBeLessThan(goldenLimit(1e-5));
   });
 
   it('has the mean of the reference states as its embeddings', async () => {
     const { base, expected } = await open(name);
     const feeds = { input_ids: expected.get('input_ids'), attention_mask: expected.get('attention_mask') };
     const embeddings = await run(base, buildEmbeddingGraph(base), feeds);
-    expect(maxDifference(embeddings, expectedOf(expected, 'base_embeddings'))).toBeLessThan(1e-5);
+    expect(
+      reported(maxDifference(embeddings, expectedOf(expected, 'base_embeddings')), `${name}: embeddings`),
+    ).toBeLessThan(goldenLimit(1e-5));
   });
 });
 
@@ -81,7 +97,9 @@ it('tells segments apart where they are given', async () => {
   const names = ['input_ids', 'attention_mask', 'token_type_ids'];
   const feeds = Object.fromEntries(names.map((name) => [name, expected.get(name)]));
   const logits = await run(base, buildClassificationGraph(base, { tokenTypes: true }), feeds);
-  expect(maxDifference(logits, expectedOf(expected, 'typed_logits'))).toBeLessThan(1e-5);
+  expect(
+    reported(maxDifference(logits, expectedOf(expected, 'typed_logits')), 'bert-types: logits with segments'),
+  ).toBeLessThan(goldenLimit(1e-5));
   expect(maxDifference(logits, expectedOf(expected, 'base_logits'))).toBeGreaterThan(1e-2);
 });
 
