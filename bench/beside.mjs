@@ -4,8 +4,8 @@
 //   node bench/beside.mjs --base int8=DIR [--base f32=DIR ...] [--build before=DIR] [--python PYTHON --peft-base DIR]
 //                         [--base BUILD:NAME=DIR ...] [--llama MODULE --llama-files DIR] [--rounds 5] [--clients 8] [--prompt 128] [--tokens 32] [--threads 2]
 //
-// Everything is started first and then takes turns, round after round, so that other load of the machine affects all alike. With `--spin`,
-// each base is also served by `espalier serve --spin`. The peers generate in their own process, without HTTP: PEFT one batch, llama.cpp as
+// Everything is started first and then takes turns, round after round, so that other load of the machine affects all alike. With `--spin-us N`,
+// each base is also served by `espalier serve --spin-us N`. The peers generate in their own process, without HTTP: PEFT one batch, llama.cpp as
 // bench/llama-peer.mjs says. A round of two cores and a base of 0.41 B takes about 5 s for each target. Prints a line for each target, and one line of JSON. The processor time of the servers is told too:
 // beside other work it says more than requests per second, though it grows with that work as well.
 import { spawn } from 'node:child_process';
@@ -35,7 +35,7 @@ const { values } = parseArgs({
     tokens: { type: 'string', default: '32' },
     threads: { type: 'string', default: '2' },
     rank: { type: 'string', default: '16' },
-    spin: { type: 'boolean', default: false },
+    'spin-us': { type: 'string' },
   },
 });
 if (values.base.length === 0) throw new Error('Name at least one base: --base int8=DIR');
@@ -65,7 +65,7 @@ try {
   const names = await writeAdapters(adapters, { count: clients, rank: Number(values.rank), modules: linears });
   for (const build of builds) {
     for (const base of bases.filter(({ only }) => only === undefined || only === build.name)) {
-      for (const spins of build.name === 'now' && values.spin ? [false, true] : [false]) {
+      for (const spins of build.name === 'now' && values['spin-us'] !== undefined ? [false, true] : [false]) {
         for (const mixed of [true, false]) {
           targets.push(await server({ build, base, spins }, mixed, adapters, names, config.vocabSize));
         }
@@ -141,7 +141,7 @@ async function server({ build, base, spins }, mixed, adapters, names, vocabulary
   const { url, peakMb, cpuSeconds, stop } = await startServer(build.path, [
     ...words,
     ...(mixed ? ['--adapters', adapters] : []),
-    ...(spins ? ['--spin'] : []),
+    ...(spins ? ['--spin-us', values['spin-us']] : []),
   ]);
   let next = 0;
   const ask = (place) => {
@@ -154,7 +154,11 @@ async function server({ build, base, spins }, mixed, adapters, names, vocabulary
     const used = (await cpuSeconds()) - before;
     return { seconds: clients / requestsPerSecond, firstMs, cpuSeconds: used, peakRssMb: await peakMb() };
   };
-  return { name: `${build.name} ${base.name}${spins ? ' --spin' : ''}, ${label(mixed)}`, round, stop };
+  return {
+    name: `${build.name} ${base.name}${spins ? ` --spin-us ${values['spin-us']}` : ''}, ${label(mixed)}`,
+    round,
+    stop,
+  };
 }
 
 /** A process that answers each line with one round, as one line of JSON. */

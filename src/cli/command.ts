@@ -7,8 +7,8 @@ export interface CommandContext {
   readonly json: boolean;
   /** The number of threads of ONNX Runtime: `--threads`, or as many as suit the machine. */
   readonly threads: number;
-  /** `--spin`: whether they wait in a busy loop within a run. */
-  readonly spinning: boolean;
+  /** `--spin-us`: microseconds that they wait in a busy loop within a run before they sleep. */
+  readonly spinUs: number;
   /** Where models run. */
   readonly provider: ProviderChoice;
   /** Aborts at Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
@@ -17,7 +17,7 @@ export interface CommandContext {
 }
 
 /**
- * One command of `espalier` as data. `program.ts` adds `--json`, `--threads`, `--spin`, `--provider` and `--help`. A new command needs a file in `commands/`
+ * One command of `espalier` as data. `program.ts` adds `--json`, `--threads`, `--spin-us`, `--provider` and `--help`. A new command needs a file in `commands/`
  * and a line in `command-list.ts`.
  */
 export interface CommandDefinition {

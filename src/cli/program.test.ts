@@ -22,13 +22,13 @@ const growCommand: CommandDefinition = {
       .option('--input-ids <ids>')
       .option('--adapter <dir...>')
       .requiredOption('--frame <dir>'),
-  run: async (options, { output, threads, spinning, signal }) => {
+  run: async (options, { output, threads, spinUs, signal }) => {
     if (options['frame'] === 'broken') throw new EspalierError('FILE_NOT_FOUND', { what: 'frame', path: 'broken' });
     if (options['frame'] === 'hangs') {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     }
     if (options['frame'] === 'faulty') throw new TypeError('x is not a tree');
-    const values = { ...readOptions(growOptions, options), place: options['place'], threads, spinning };
+    const values = { ...readOptions(growOptions, options), place: options['place'], threads, spinUs };
     output.note('growing');
     output.answer(values, () => `grown to ${values.height}`);
   },
@@ -64,7 +64,7 @@ describe('runProgram', () => {
 
   it('answers with one line of JSON and nothing else', async () => {
     const { stdout, stderr } = await run(
-      'grow here --frame oak --threads 2 --spin --input-ids 1,2 --adapter a b=0.5 --json',
+      'grow here --frame oak --threads 2 --spin-us 20 --input-ids 1,2 --adapter a b=0.5 --json',
     );
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
@@ -76,7 +76,7 @@ describe('runProgram', () => {
       ],
       place: 'here',
       threads: 2,
-      spinning: true,
+      spinUs: 20,
     });
   });
 

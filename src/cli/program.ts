@@ -1,10 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
-import { decideThreads, didYouMean, EspalierError } from '../core/index.ts';
+import { decideThreads, didYouMean, EspalierError, usualSpinUs } from '../core/index.ts';
 import { providerChoices } from '../execution/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from './command.ts';
 import { createOutput, type OutputStreams } from './output.ts';
-import { positiveInteger, readOptions } from './read-options.ts';
+import { positiveInteger, readOptions, wholeNumber } from './read-options.ts';
 import { readWords } from './read-words.ts';
 import { reportError } from './report-error.ts';
 import { resolveHubOptions } from './resolve-hub.ts';
@@ -122,7 +122,10 @@ function addCommand(
     '--threads <n>',
     'threads that compute (default: as many as suit the cores and limits of this process)',
   );
-  command.option('--spin', 'threads wait in a busy loop within a run: faster where nothing else uses the cores');
+  command.option(
+    '--spin-us <n>',
+    `microseconds that threads wait in a busy loop within a run before they sleep (default: ${usualSpinUs})`,
+  );
   command.option(
     '--provider <name>',
     `where models run: ${providerChoices.join(', ')}; auto takes a GPU where it measured faster (default: cpu)`,
@@ -142,7 +145,7 @@ function addCommand(
 const commonOptions = z.looseObject({
   json: z.boolean().default(false),
   threads: positiveInteger.optional(),
-  spin: z.boolean().default(false),
+  spinUs: wholeNumber.optional(),
   provider: z.enum(providerChoices, { error: providerChoices.join(', ') }).default('cpu'),
 });
 
@@ -151,9 +154,9 @@ function readCommon(
   streams: OutputStreams,
   signal: AbortSignal,
 ): { context: CommandContext; rest: Record<string, unknown> } {
-  const { json, threads: asked, spin: spinning, provider, ...rest } = readOptions(commonOptions, options);
+  const { json, threads: asked, spinUs = usualSpinUs, provider, ...rest } = readOptions(commonOptions, options);
   const threads = decideThreads(asked).compute;
-  return { context: { json, threads, spinning, provider, signal, output: createOutput(streams, { json }) }, rest };
+  return { context: { json, threads, spinUs, provider, signal, output: createOutput(streams, { json }) }, rest };
 }
 
 /** Commander's text is "error: unknown option '--rnak'", followed on its own line by "(Did you mean --rank?)". */

@@ -20,8 +20,8 @@ export async function trainRuns(
   { dryRun, maxPassTokens, ...options }: TrainRunsOptions,
   context: CommandContext,
 ): Promise<number> {
-  const { output, threads, spinning, provider, signal } = context;
-  const run = { threads, spinning, provider, signal, ...(maxPassTokens !== undefined && { maxPassTokens }) };
+  const { output, threads, spinUs, provider, signal } = context;
+  const run = { threads, spinUs, provider, signal, ...(maxPassTokens !== undefined && { maxPassTokens }) };
   if (dryRun) {
     const forecast = await planManyConfigured(settings, run);
     output.answer(forecast, () => describeRunsForecast(forecast));

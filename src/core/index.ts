@@ -29,7 +29,7 @@ export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';
 export { finishInSlices, finishNow, type Steps } from './steps.ts';
 export { decideThreads } from './threads/decide-threads.ts';
-export { planThreads, type ThreadPlan } from './threads/plan-threads.ts';
+export { mostSpinningSessions, planThreads, type ThreadPlan, usualSpinUs } from './threads/plan-threads.ts';
 export { systemTimers, type Timers } from './timers.ts';
 export { Turns } from './turns.ts';
 export {

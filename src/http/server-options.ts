@@ -80,7 +80,7 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   /** Threads that compute; by default as many as suit the cores and limits of the process. Not read where `environment` is given. */
   readonly threads?: number;
   /** Whether threads wait in a busy loop within a run: faster on cores that nothing else uses. Default: false. */
-  readonly spinning?: boolean;
+  readonly spinUs?: number;
   /** Where models run; by default on the CPU. Not read where `environment` is given. */
   readonly provider?: ProviderChoice;
   /** An environment that is open already, and stays so; by default the server opens one of its own. */

@@ -209,8 +209,8 @@ function openKeys(path: string, keys: KeyRing): Promise<KeysFile> {
   return KeysFile.open({ path, replace: (named) => keys.replace(named) });
 }
 
-function openOwnEnvironment({ threads, provider, spinning }: ServerOptions): Promise<Environment> {
-  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinning });
+function openOwnEnvironment({ threads, provider, spinUs }: ServerOptions): Promise<Environment> {
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinUs });
 }
 
 interface OpenedBase {

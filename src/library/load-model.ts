@@ -37,8 +37,8 @@ const schema = z.object({
   servedName: z.string({ error: 'a name' }).min(1, { error: 'a name' }).optional(),
   /** Number of threads that compute. Default: as many as suit the cores and limits of the process. All models of a process share them. */
   threads: count.optional(),
-  /** Whether threads wait in a busy loop within a run: faster where nothing else uses the cores. Default: false. */
-  spinning: z.boolean({ error: 'true or false' }).optional(),
+  /** Microseconds that threads wait in a busy loop within a run before they sleep; 0: none. Default: 50. All models of a process share it. */
+  spinUs: wholeNumber.optional(),
   /** Where the model runs: 'auto', 'cpu', 'webgpu' or 'cuda'. Default: the CPU. All models of a process share it. */
   provider: provider.optional(),
   /** Number of calls that run at once. Others wait. Default: 16, or as many as `kvMemory` takes. */

@@ -12,7 +12,7 @@ export const wholeNumber = wholeNumberFrom(0);
 /** What the environment of the process must have. */
 export const environmentOptions = {
   threads: count.optional(),
-  spinning: z.boolean({ error: 'true or false' }).optional(),
+  spinUs: wholeNumber.optional(),
   provider: provider.optional(),
 };
 /** Changes f32 [vocabulary] in place. */

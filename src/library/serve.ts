@@ -109,8 +109,8 @@ const schema = z.object({
   servedName: text.optional(),
   /** Number of threads that compute. Default: as many as suit the cores and limits of the process. */
   threads: count.optional(),
-  /** Whether threads wait in a busy loop within a run: faster where nothing else uses the cores. Default: false. */
-  spinning: z.boolean({ error: 'true or false' }).optional(),
+  /** Microseconds that threads wait in a busy loop within a run before they sleep; 0: none. Default: 50. All models of a process share it. */
+  spinUs: wholeNumber.optional(),
   /** Where models run: 'auto', 'cpu', 'webgpu' or 'cuda'. Default: the CPU. All models of a process share it. */
   provider: provider.optional(),
   /** Number of sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
@@ -188,8 +188,8 @@ export type ServeOptions = z.input<typeof schema>;
  * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, PORT_IN_USE; the errors of the base and the adapters. Nothing stays open then
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { threads, spinning, provider: place, models = {}, ...rest } = readOptions(schema, options, 'serve');
-  const share = await shareEnvironment({ threads, spinning, provider: place });
+  const { threads, spinUs, provider: place, models = {}, ...rest } = readOptions(schema, options, 'serve');
+  const share = await shareEnvironment({ threads, spinUs, provider: place });
   try {
     const { environment } = share;
     const sources = Object.entries(models).map(([name, file]) => ({ name, path: file }));

@@ -13,8 +13,8 @@ export interface EnvironmentWish {
   readonly threads?: number | undefined;
   /** Where models run. Default: where those of the open environment do, or on the CPU. */
   readonly provider?: ProviderChoice | undefined;
-  /** Whether threads wait in a busy loop within a run. Default: as those of the open environment do, or not. */
-  readonly spinning?: boolean | undefined;
+  /** Microseconds that threads wait in a busy loop within a run. Default: as those of the open environment, or 50. */
+  readonly spinUs?: number | undefined;
 }
 
 interface Shared {
@@ -55,13 +55,13 @@ export async function shareEnvironment(wish: EnvironmentWish = {}): Promise<Envi
   return { environment: opened, [Symbol.dispose]: () => letGo(opened) };
 }
 
-function open({ threads, provider, spinning }: EnvironmentWish): Promise<Environment> {
-  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinning });
+function open({ threads, provider, spinUs }: EnvironmentWish): Promise<Environment> {
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinUs });
 }
 
-function assertFits(environment: Environment, { threads, provider, spinning }: EnvironmentWish): void {
-  const wanted = { threads, provider: provider === 'auto' ? undefined : provider, spinning };
-  for (const name of ['threads', 'provider', 'spinning'] as const) {
+function assertFits(environment: Environment, { threads, provider, spinUs }: EnvironmentWish): void {
+  const wanted = { threads, provider: provider === 'auto' ? undefined : provider, spinUs };
+  for (const name of ['threads', 'provider', 'spinUs'] as const) {
     const actual = wanted[name];
     if (actual === undefined || actual === environment[name]) continue;
     const expected = `${String(environment[name])}, as what is open in this process already has`;

@@ -69,14 +69,14 @@ async function trainWith(
   heard: (event: TrainEvent) => void,
 ): Promise<TrainedModel> {
   const config = resolveTrainOptions(options);
-  const { threads, spinning, provider: place, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
+  const { threads, spinUs, provider: place, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
   const told = (event: TrainEvent): void => {
     heard(event);
     onEvent?.(event);
   };
   const result = await trainConfigured(config, {
     onEvent: told,
-    ...definedOnly({ threads, spinning, provider: place, signal: ending }),
+    ...definedOnly({ threads, spinUs, provider: place, signal: ending }),
   });
   const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
   return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
@@ -87,8 +87,8 @@ export async function trainConfigured(
   config: TrainConfig,
   run: TrainRunOptions & { readonly group?: ProcessGroup },
 ): Promise<TrainResult> {
-  const { threads, spinning, provider: place, ...options } = run;
-  using share = await shareEnvironment({ threads, spinning, provider: place });
+  const { threads, spinUs, provider: place, ...options } = run;
+  using share = await shareEnvironment({ threads, spinUs, provider: place });
   return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });
 }
 

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { tensorOf } from '../tensor/index.ts';
 import { liveHandles } from '../native/native-handle.ts';
@@ -18,7 +19,7 @@ describe('openEnvironment', () => {
 
   it('opens one at a time, and again after disposal', async () => {
     for (const threads of [1, 2, 1]) {
-      using environment = openEnvironment({ threads, spinning: threads === 2, denormalsAsZero: true });
+      using environment = openEnvironment({ threads, spinUs: 100 * (threads - 1), denormalsAsZero: true });
       expect(() => openEnvironment({ threads })).toThrow(expect.objectContaining({ code: 'ENVIRONMENT_OPEN' }));
       using session = await environment.createSession(doublingModel());
       await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
@@ -28,6 +29,30 @@ describe('openEnvironment', () => {
   it.each([0, -1, 1.5, Number.NaN])('refuses %d threads', (threads) => {
     expect(() => openEnvironment({ threads })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
   });
+
+  it.each([-1, 0.5, 1_000_001, Number.NaN])('refuses %d microseconds in a busy loop', (spinUs) => {
+    expect(() => openEnvironment({ threads: 1, spinUs })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'gives threads of its own to a session that asks, until it is closed',
+    async () => {
+      const threadsNow = async (): Promise<number> => (await readdir('/proc/self/task')).length;
+      using environment = openEnvironment({ threads: 5 });
+      // The first run starts threads of libuv that stay.
+      using shared = await environment.createSession(doublingModel());
+      await runOnce(shared, { x: tensorOf('float32', [1, 2], [1, 2]) });
+      const before = await threadsNow();
+      const own = await environment.createSession(doublingModel(), { spins: true });
+      expect(await threadsNow()).toBe(before + 4);
+      await runOnce(own, { x: tensorOf('float32', [1, 2], [1, 2]) });
+      own.dispose();
+      expect(await threadsNow()).toBe(before);
+      await expect(environment.createSession(new Uint8Array(8), { spins: true })).rejects.toMatchObject({
+        code: 'ORT_FAILED',
+      });
+    },
+  );
 
   it('refuses a log level that does not exist', () => {
     const logLevel = 'loud' as 'info';

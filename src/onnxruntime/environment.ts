@@ -1,10 +1,11 @@
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, usualSpinUs } from '../core/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import { handle, liveHandles, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
-import { Session } from './session.ts';
+import { Session, type SessionFacts } from './session.ts';
 import { DeviceLane } from './device-lane.ts';
 import { providers, type ExecutionProvider, type ProviderOptions } from './provider.ts';
 import { createSessionOptions, type SessionOptions } from './session-options.ts';
+import { SpinningPools } from './spinning-pools.ts';
 
 export interface EnvironmentOptions {
   /** Number of threads that share the work of one operator, including the calling thread. */
@@ -12,10 +13,10 @@ export interface EnvironmentOptions {
   /** The level of messages that ONNX Runtime prints to stderr. Default: fatal errors. All other errors reach the caller as ORT_FAILED. */
   readonly logLevel?: LogLevel;
   /**
-   * Lets threads wait for work in a busy loop during a run. This is faster on a machine without other work, and many times slower where
-   * more wants to run than there are cores. Default: off.
+   * Microseconds that the threads of a session that asks for it (`spins`) wait in a busy loop for the next operator of a run before they
+   * sleep, at most a second. 0: they sleep at once. Default: 50.
    */
-  readonly spinning?: boolean;
+  readonly spinUs?: number;
   /** Where sessions run that do not say it themselves. Default: on the CPU. */
   readonly provider?: ExecutionProvider;
   /** Options of the provider, by ONNX Runtime's names. */
@@ -43,7 +44,14 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     const expected = logLevels.join(', ');
     throw new EspalierError('OPTION_INVALID', { name: 'logLevel', expected, actual: String(logLevel) });
   }
-  const { provider = 'cpu' } = options;
+  const { provider = 'cpu', spinUs = usualSpinUs } = options;
+  if (!Number.isSafeInteger(spinUs) || spinUs < 0 || spinUs > mostSpinUs) {
+    throw new EspalierError('OPTION_INVALID', {
+      name: 'spinUs',
+      expected: `an integer from 0 to ${mostSpinUs}`,
+      actual: spinUs,
+    });
+  }
   if (!providers.includes(provider)) {
     const expected = providers.join(', ');
     throw new EspalierError('OPTION_INVALID', { name: 'provider', expected, actual: String(provider) });
@@ -53,19 +61,21 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
 }
 
 type ResolvedOptions = SessionOptions & { readonly provider: ExecutionProvider };
+type LoadOptions = ResolvedOptions & Pick<SessionFacts, 'released'>;
 
-/** Between runs the threads sleep, so an idle process uses no processor time. */
-const stopSpinning = { 'session.force_spinning_stop': '1' };
+/** A second, which is longer than any run waits. */
+const mostSpinUs = 1_000_000;
 
-/** ONNX Runtime with its thread pool. It creates sessions. */
+/** ONNX Runtime with its threads. It creates sessions. */
 export class Environment {
   readonly threads: number;
-  readonly spinning: boolean;
+  readonly spinUs: number;
   /** Where sessions run that do not say it themselves. */
   readonly provider: ExecutionProvider;
   /** The order of the operations on the device of a provider. @internal */
   readonly lane = new DeviceLane();
   readonly #providerOptions: ProviderOptions;
+  readonly #pools: SpinningPools;
   /** Version of the library. */
   readonly version: string;
   /** @internal */
@@ -74,10 +84,12 @@ export class Environment {
   readonly [handle]: NativeHandle;
 
   /** Use `openEnvironment()`. Takes ownership of `native`. */
-  constructor(native: Pointer, { threads, spinning, provider, providerOptions }: EnvironmentOptions) {
+  constructor(native: Pointer, options: EnvironmentOptions) {
+    const { threads, spinUs = usualSpinUs, provider, providerOptions, denormalsAsZero = false } = options;
     const { api, version } = ort();
     this.threads = threads;
-    this.spinning = spinning === true;
+    this.spinUs = spinUs;
+    this.#pools = new SpinningPools({ threads, spinUs, denormalsAsZero }, version);
     this.provider = provider ?? 'cpu';
     this.#providerOptions = providerOptions ?? {};
     this.version = version;
@@ -101,10 +113,19 @@ export class Environment {
   }
 
   async #createSession(model: Uint8Array, options: ResolvedOptions): Promise<Session> {
+    const pool = options.spins === true && options.provider === 'cpu' ? this.#pools.take() : undefined;
+    const released = pool && (() => this.#pools.giveBack());
+    try {
+      return await this.#load(model, { ...options, released }, createSessionOptions(options, pool));
+    } catch (error) {
+      released?.();
+      throw error;
+    }
+  }
+
+  /** Takes ownership of the settings. */
+  async #load(model: Uint8Array, options: LoadOptions, settings: Pointer): Promise<Session> {
     const { api } = ort();
-    const settings = createSessionOptions(
-      this.spinning ? { ...options, config: { ...stopSpinning, ...options.config } } : options,
-    );
     // WHY native memory: another thread reads the model and writes the result after this function has returned.
     using bytes = NativeMemory.allocate(model.byteLength);
     using result = NativeMemory.allocate(8);
@@ -121,10 +142,11 @@ export class Environment {
     }
   }
 
-  #sessionOf(native: Pointer, { provider, profilePrefix, initializers, placed }: ResolvedOptions): Session {
+  #sessionOf(native: Pointer, options: LoadOptions): Session {
+    const { provider, profilePrefix, initializers, placed, released } = options;
     try {
       const kept = [initializers, placed].flatMap((each) => [...(each?.values() ?? [])]);
-      const facts = { profiling: profilePrefix !== undefined, provider, initializers: kept };
+      const facts = { profiling: profilePrefix !== undefined, provider, initializers: kept, released };
       return new Session(native, this, facts);
     } catch (error) {
       // WHY: the environment may have been disposed while the model was loaded.
@@ -150,7 +172,8 @@ function createNative(options: EnvironmentOptions, logLevel: number): Pointer {
     api.SetGlobalIntraOpNumThreads(threading, options.threads);
     // WHY one: graphs run their operators in sequence, and each operator uses all threads of the other pool.
     api.SetGlobalInterOpNumThreads(threading, 1);
-    api.SetGlobalSpinControl(threading, options.spinning === true ? 1 : 0);
+    // WHY never: nothing bounds the wait of these threads.
+    api.SetGlobalSpinControl(threading, 0);
     if (options.denormalsAsZero === true) api.SetGlobalDenormalAsZero(threading);
     return receive((out) => api.CreateEnvWithGlobalThreadPools(logLevel, 'espalier', threading, out));
   } finally {

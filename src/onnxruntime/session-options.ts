@@ -4,12 +4,18 @@ import { textArray } from './ffi/text-array.ts';
 import { NativeMemory, pointer, type Pointer } from '../native/index.ts';
 import type { OrtTensor } from './ort-tensor.ts';
 import { appendProvider, type ExecutionProvider, type ProviderOptions } from './provider.ts';
+import type { ThreadPool } from './spinning-pools.ts';
 
 export interface SessionOptions {
   /** Where the session runs. Default: as the environment says. */
   readonly provider?: ExecutionProvider;
   /** Options of the provider, by ONNX Runtime's names, besides those of the environment. */
   readonly providerOptions?: ProviderOptions;
+  /**
+   * Asks for threads of its own, which wait for the next operator of a run in a busy loop before they sleep. They are given to a few
+   * sessions on the CPU at once; all others share those of the environment, which sleep. Default: off.
+   */
+  readonly spins?: boolean;
   /** Records which nodes run on the CPU, for `session.nodesOnCpu()`. Default: off. */
   readonly recordsAssignment?: boolean;
   /** Folder of the model's external weights. Default: the model has none. */
@@ -37,8 +43,11 @@ export type Optimization = 'all' | 'extended' | 'basic' | 'none';
 /** GraphOptimizationLevel. */
 const optimizationLevels: Readonly<Record<Optimization, number>> = { none: 0, basic: 1, extended: 2, all: 99 };
 
-/** Creates an OrtSessionOptions, which the caller must release. */
-export function createSessionOptions(options: SessionOptions): Pointer {
+/**
+ * Creates an OrtSessionOptions, which the caller must release.
+ * @param pool  the session's own threads. Default: it shares those of the environment
+ */
+export function createSessionOptions(options: SessionOptions, pool?: ThreadPool): Pointer {
   const { api } = ort();
   const level = optimizationLevels[options.optimization ?? 'all'];
   if (level === undefined) {
@@ -47,7 +56,8 @@ export function createSessionOptions(options: SessionOptions): Pointer {
   }
   const native = receive((out) => api.CreateSessionOptions(out));
   try {
-    api.DisablePerSessionThreads(native);
+    if (pool === undefined) api.DisablePerSessionThreads(native);
+    else giveThreads(native, pool);
     api.SetSessionGraphOptimizationLevel(native, level);
     appendProvider(native, options.provider ?? 'cpu', options.providerOptions);
     if (options.memoryPattern === false) api.DisableMemPattern(native);
@@ -62,6 +72,19 @@ export function createSessionOptions(options: SessionOptions): Pointer {
     api.ReleaseSessionOptions(native);
     throw error;
   }
+}
+
+/** WHY stopped: between runs the threads sleep at once, so that an idle process uses no processor time. */
+function giveThreads(native: Pointer, { threads, spinUs, denormalsAsZero }: ThreadPool): void {
+  const { api } = ort();
+  api.SetIntraOpNumThreads(native, threads);
+  const config = {
+    'session.intra_op.allow_spinning': '1',
+    'session.intra_op.spin_duration_us': String(spinUs),
+    'session.force_spinning_stop': '1',
+    'session.set_denormal_as_zero': denormalsAsZero ? '1' : '0',
+  };
+  for (const [key, value] of Object.entries(config)) api.AddSessionConfigEntry(native, key, value);
 }
 
 function giveInitializers(native: Pointer, initializers: ReadonlyMap<string, OrtTensor>): void {

@@ -22,6 +22,8 @@ export interface SessionFacts {
   readonly provider: ExecutionProvider;
   /** Weights that the session reads where they lie. */
   readonly initializers?: readonly OrtTensor[];
+  /** Called when the session has been released. */
+  readonly released?: (() => void) | undefined;
 }
 
 const noNames: ReadonlySet<string> = new Set();
@@ -47,7 +49,8 @@ export class Session {
   #profiling: boolean;
 
   /** Use `environment.createSession()`. Takes ownership of `native`. */
-  constructor(native: Pointer, environment: SessionParent, { profiling, provider, initializers = [] }: SessionFacts) {
+  constructor(native: Pointer, environment: SessionParent, facts: SessionFacts) {
+    const { profiling, provider, initializers = [], released } = facts;
     this[pointer] = native;
     this.provider = provider;
     this.inputs = readInputs(native);
@@ -60,6 +63,7 @@ export class Session {
     const release = (): void => {
       this.#heap?.release();
       ort().api.ReleaseSession(native);
+      released?.();
     };
     this[handle] = new NativeHandle('session', () => (lane ? lane.soon(release) : release()), [
       environment[handle],

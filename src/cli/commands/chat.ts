@@ -63,7 +63,7 @@ export const chatCommand: CommandDefinition = {
       adapters,
       anyBase,
       threads: context.threads,
-      spinning: context.spinning,
+      spinUs: context.spinUs,
       provider: context.provider,
       maxSlots: 1,
     });

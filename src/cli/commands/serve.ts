@@ -287,7 +287,7 @@ export const serveCommand: CommandDefinition = {
       ...(responseMemory === undefined ? {} : { responseMemory: responseMemory * 2 ** 20 }),
       ...(responseAge === undefined ? {} : { responseAgeMs: responseAge * 1000 }),
       threads: context.threads,
-      spinning: context.spinning,
+      spinUs: context.spinUs,
       provider: context.provider,
       signal: context.signal,
     });
@@ -328,7 +328,7 @@ function openingOf({ base, adapters, store, model }: z.output<typeof schema>): s
 
 function announce(
   { url, baseName, adapterNames, modelNames, room, memory }: Server,
-  { output, threads }: CommandContext,
+  { output, threads, spinUs }: CommandContext,
 ): void {
   const plan = decideThreads(threads);
   const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
@@ -340,14 +340,14 @@ function announce(
       models: modelNames,
       ...(room && { room }),
       ...(memory && { memory }),
-      threads: plan,
+      threads: { ...plan, spinUs },
     },
     () => {
       const lines = [
         ...(baseName === undefined ? [] : [`Serving ${baseName} with ${adapters} at ${url}`]),
         ...(room === undefined ? [] : [roomText(room)]),
         ...(memory === undefined ? [] : [memoryText(memory)]),
-        describeThreads(plan),
+        describeThreads(plan, spinUs),
         ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
       ];
       const hint = baseName === undefined ? '' : `OPENAI_BASE_URL=${url}/v1   `;

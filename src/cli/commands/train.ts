@@ -108,7 +108,7 @@ async function trainHere(
   const signal = input ? AbortSignal.any([context.signal, input.signal]) : context.signal;
   const result = await trainConfigured(config, {
     threads: context.threads,
-    spinning: context.spinning,
+    spinUs: context.spinUs,
     provider: context.provider,
     signal,
     group,

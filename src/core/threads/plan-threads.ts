@@ -22,6 +22,16 @@ export interface ThreadPlan extends Machine {
  */
 export const poolThreads = 8;
 
+/**
+ * Microseconds that a thread waits in a busy loop for the next operator of a run before it sleeps. WHY so few: that is longer than the
+ * gaps between the small operators of a decode step, and shorter than a turn that the system gives a thread where more want to run than
+ * there are cores.
+ */
+export const usualSpinUs = 50;
+
+/** WHY no more: each such session has threads of its own, so that their number would grow with that of the models. */
+export const mostSpinningSessions = 4;
+
 /** Up to this many processors, all of them compute. */
 const mostShared = 4;
 

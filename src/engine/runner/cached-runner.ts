@@ -84,7 +84,8 @@ export class CachedRunner implements StepRunner {
   static async open(options: RunnerOptions): Promise<CachedRunner> {
     const { base, environment, maxLength, stack } = options;
     const model = await buildDecodeGraphInSlices(base, { maxLength });
-    const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir });
+    const session = { spins: true };
+    const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir, session });
     try {
       const { slots } = options;
       const kv = await openKvStore(graph.session, {

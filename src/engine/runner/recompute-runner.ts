@@ -46,7 +46,7 @@ export class RecomputeRunner implements StepRunner {
   static async open(options: RunnerOptions): Promise<RecomputeRunner> {
     const { base, environment, maxLength, stack } = options;
     const model = buildScoringGraph(base, { maxLength });
-    const session = { varyingShapes: true };
+    const session = { varyingShapes: true, spins: true };
     const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir, session });
     return new RecomputeRunner(graph, options);
   }

@@ -1,3 +1,4 @@
+import { usualSpinUs } from '../../core/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { knownProviders } from './known-providers.ts';
 import type { ProviderChoice } from './provider-choice.ts';
@@ -6,8 +7,8 @@ export interface ChosenEnvironmentOptions {
   readonly threads: number;
   /** Default: the CPU. */
   readonly provider?: ProviderChoice | undefined;
-  /** Whether threads wait in a busy loop between the operators of a run. Default: false. */
-  readonly spinning?: boolean | undefined;
+  /** Microseconds that threads wait in a busy loop within a run before they sleep. Default: 50. */
+  readonly spinUs?: number | undefined;
 }
 
 /**
@@ -18,8 +19,8 @@ export interface ChosenEnvironmentOptions {
 export async function openChosenEnvironment({
   threads,
   provider = 'cpu',
-  spinning = false,
+  spinUs = usualSpinUs,
 }: ChosenEnvironmentOptions): Promise<Environment> {
   const chosen = provider === 'auto' ? (await knownProviders({ threads })).auto.provider : provider;
-  return openEnvironment({ threads, provider: chosen, spinning });
+  return openEnvironment({ threads, provider: chosen, spinUs });
 }

@@ -40,6 +40,7 @@ export const signatures = {
 
   CreateSessionOptions: status('buffer'),
   DisablePerSessionThreads: status('pointer'),
+  SetIntraOpNumThreads: status('pointer', 'int'),
   SetSessionGraphOptimizationLevel: status('pointer', 'int'),
   DisableMemPattern: status('pointer'),
   DisableCpuMemArena: status('pointer'),
