@@ -31,9 +31,10 @@ export async function openLossGraph(
   if (graph.savesMemory === true) {
     // WHY: a product with a matrix in 4 or 8 bits makes its floats in a block of the C library's, one after the other.
     returnLargeBlocks();
-    collectGarbage();
   }
   const bytes = graph.roundsProducts ? await forKernels(graph.bytes, environment) : graph.bytes;
+  // WHY here: the graph has been built and decoded, and a training run allocates so little in JavaScript that V8 would keep all of it.
+  if (graph.savesMemory === true) collectGarbage();
   // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
   const options = { varyingShapes: true, ...given, config: { ...(graph.isUnpacked && unpacked), ...config } };
   return openPreparedGraph({ ...graph, bytes }, { environment, session: options });
