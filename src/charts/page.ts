@@ -9,7 +9,8 @@ table{border-collapse:collapse;margin:1rem 0;width:100%}th,td{padding:.25rem .6r
 th:first-child,td:first-child{text-align:left}figure{margin:1.5rem 0}figcaption{font-weight:600}
 .words th,.words td{text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere}.words th{font-weight:600}
 svg{width:100%;height:auto}.grid{stroke:var(--faint)}.tick,.axis{fill:var(--ink);font-size:12px}polyline{fill:none;stroke-width:2}
-${[0, 1, 2, 3, 4, 5].map((i) => `polyline.s${i}{stroke:var(--c${i})}circle.s${i}{fill:var(--c${i})}.key.s${i}{color:var(--c${i});font-weight:400}`).join('')}
+.key{font-weight:400}.key::before{content:"";display:inline-block;width:.7em;height:.7em;margin:0 .35em 0 .7em}
+${[0, 1, 2, 3, 4, 5].map((i) => `polyline.s${i}{stroke:var(--c${i})}circle.s${i}{fill:var(--c${i})}.key.s${i}::before{background:var(--c${i})}`).join('')}
 `;
 
 /**
