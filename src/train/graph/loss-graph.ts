@@ -13,6 +13,8 @@ import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
+import { bucketsOf } from './gradient-buckets.ts';
+import { markGradients, ownGradient } from './gradient-marks.ts';
 import { logitRowsOf, takeLossInChunks } from './logit-rows.ts';
 import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
@@ -24,6 +26,8 @@ export interface LossGraph extends PreparedGraph {
   readonly parameters: readonly ParameterSpec[];
   /** The output with the gradient, for each parameter that is trained; empty in a graph for evaluation. */
   readonly gradientOf: ReadonlyMap<string, string>;
+  /** The output that says that the gradients of a bucket are written, as `markGradients` gives them; empty where none are wanted. */
+  readonly marks: readonly (string | undefined)[];
   /**
    * Whether the frozen weights are in memory once, as they are in the files, and not a second time for each product in the layout of its
    * kernel. So it is for weights of integers, and for floats unless they are packed.
@@ -53,6 +57,8 @@ export interface LossGraphOptions {
   readonly roundProducts?: boolean | undefined;
   /** Whether products keep copies of weights of floats in the layouts of their kernels. Default: unless `recompute`. */
   readonly pack?: boolean | undefined;
+  /** Adds a mark to each bucket of gradients. Default: none. */
+  readonly marks?: { readonly bucketBytes?: number | undefined } | undefined;
 }
 
 /** What the settings of a training say of its graph. */
@@ -84,13 +90,20 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   // WHY: an evaluation rounds as the training does.
   if (!gradients) runPasses(model, [options.roundProducts === true ? roundProducts : transposeBytes]);
   const trained = parameters.filter(({ name }) => trainable.trains?.(name) ?? true);
-  const gradientOf = gradients ? addGradients(model, trained, options) : new Map<string, string>();
+  const { marks: marked } = options;
+  const outputs = gradients ? addGradients(model, trained, { ...options, areChanged: marked !== undefined }) : none;
+  const specs = parameters.map(specOf);
+  const buckets = gradients && marked !== undefined ? bucketsOf(specs, marked.bucketBytes) : [];
+  const marks = markGradients(model, { parameters, gradients: outputs, buckets });
+  const gradientOf = new Map([...outputs].map(([parameter, { name }]) => [parameter.name, name]));
   await breathe();
   const isUnpacked = isHeldOnce(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const about = { isUnpacked, savesMemory: options.recompute === true, roundsProducts: multipliesBytes(graph) };
-  return { ...prepared, ...about, parameters: parameters.map(specOf), gradientOf };
+  return { ...prepared, ...about, parameters: specs, gradientOf, marks };
 }
+
+const none: ReadonlyMap<Value, Value> = new Map();
 
 /** WHY not with `recompute`: the product of a layer that is computed again would keep a copy of its own. */
 export function isHeldOnce(
@@ -116,27 +129,29 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
 /** The inputs that are not weights. */
 export const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
 
+export interface GradientOptions extends Pick<LossGraphOptions, 'recompute' | 'roundProducts'> {
+  /** Whether gradients may be changed where they are written, before the run ends. Default: false. */
+  readonly areChanged?: boolean;
+}
+
 /** Differentiates the loss, and makes the gradients outputs. @returns the output of each parameter */
-export function addGradients(
-  model: Model,
-  parameters: readonly Value[],
-  options: Pick<LossGraphOptions, 'recompute' | 'roundProducts'>,
-): Map<string, string> {
+export function addGradients(model: Model, parameters: readonly Value[], options: GradientOptions): Map<Value, Value> {
   const { graph } = model;
   const totals = new Map<Value, Value>();
   const gradients = differentiate(model, { loss: lossOf(graph), parameters, totals });
   runPasses(model, [dequantizeAgain, ...(options.roundProducts === true ? [] : [transposeBytes])]);
   if (options.recompute === true) recompute(model, { totals, parameters: gradients });
   if (options.roundProducts === true) runPasses(model, [roundProducts]);
-  const names = new Map<string, string>();
+  const outputs = new Map<Value, Value>();
   for (const parameter of parameters) {
-    const gradient = gradients.get(parameter);
-    if (gradient === undefined) throw new TypeError(`differentiate gave no gradient of ${parameter.name}`);
+    const computed = gradients.get(parameter);
+    if (computed === undefined) throw new TypeError(`differentiate gave no gradient of ${parameter.name}`);
+    const gradient = options.areChanged === true ? ownGradient(model, computed) : computed;
     graph.rename(gradient, graph.uniqueName(`${parameter.name}.gradient`));
     graph.addOutput(gradient);
-    names.set(parameter.name, gradient.name);
+    outputs.set(parameter, gradient);
   }
-  return names;
+  return outputs;
 }
 
 function lossOf(graph: Graph): Value {

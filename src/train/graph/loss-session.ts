@@ -9,6 +9,7 @@ import type { LossResult, PassPlace, PassRunner } from './passes.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 import type { LossGraph } from './loss-graph.ts';
 import { openLossGraph } from './open-loss-graph.ts';
+import { type OnWritten, WrittenMarks } from './written-marks.ts';
 
 export interface LossSessionOptions {
   readonly environment: Environment;
@@ -42,11 +43,16 @@ export class LossSession implements PassRunner {
   readonly #seed: number;
   readonly #signal: AbortSignal | undefined;
   readonly #owned: OrtTensor[] = [];
+  readonly #marks: WrittenMarks | undefined;
   readonly #rows = new BatchMemory();
   /** Counts the passes before which the parameters may have changed. */
   #version = 0;
 
-  private constructor(graph: OpenGraph, { seed = 0, signal }: Pick<LossSessionOptions, 'seed' | 'signal'>) {
+  private constructor(
+    graph: OpenGraph,
+    { seed = 0, signal, marks }: Pick<LossSessionOptions, 'seed' | 'signal'> & Pick<LossGraph, 'marks'>,
+  ) {
+    this.#marks = marks.length > 0 ? new WrittenMarks(marks) : undefined;
     this.#seed = seed;
     this.#signal = signal;
     this.#hasKeys = graph.inputs.has(dropoutKeysInput);
@@ -57,7 +63,7 @@ export class LossSession implements PassRunner {
 
   static async open(graph: LossGraph, options: LossSessionOptions): Promise<LossSession> {
     const open = await openLossGraph(graph, options);
-    const result = new LossSession(open, options);
+    const result = new LossSession(open, { ...options, marks: graph.marks });
     result.#bindFixed(graph, options);
     return result;
   }
@@ -68,6 +74,7 @@ export class LossSession implements PassRunner {
     for (const [name, output] of graph.gradientOf) {
       if (gradients !== undefined) this.#binding.bindOutput(output, gradients.tensor(name));
     }
+    this.#marks?.bind(this.#binding);
     this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.loss)));
     if (this.#counts) {
       this.#binding.bindOutput('correct', this.#own(OrtTensor.over(this.#scalars, 'int64', [], scalarPlaces.correct)));
@@ -87,12 +94,19 @@ export class LossSession implements PassRunner {
   /**
    * One forward (and, with gradients, backward) pass.
    * @param place  the position of the pass in the training; it determines the dropout masks
+   * @param onWritten  is told of buckets of gradients if the graph has marks
    */
-  async run(micro: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
+  async run(
+    micro: MicroBatch,
+    place: PassPlace = { step: 0, microBatch: 0 },
+    onWritten?: OnWritten,
+  ): Promise<LossResult> {
     const keys = this.#hasKeys ? [keysOf(micro, { ...place, seed: this.#seed })] : [];
     this.#rows.bind(this.#binding, new Map([...micro.feeds, ...keys.map((data) => [dropoutKeysInput, data] as const)]));
     if (place.sameParameters !== true) this.#version++;
-    await this.#graph.session.run(this.#binding, this.#signal === undefined ? {} : { signal: this.#signal });
+    const run = (): Promise<void> =>
+      this.#graph.session.run(this.#binding, this.#signal === undefined ? {} : { signal: this.#signal });
+    await (onWritten === undefined || this.#marks === undefined ? run() : this.#marks.during(run, onWritten));
     const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
     const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;
     return { lossSum, correct };
@@ -103,6 +117,7 @@ export class LossSession implements PassRunner {
     this.#graph.dispose();
     for (const tensor of this.#owned) tensor.dispose();
     this.#scalars.dispose();
+    this.#marks?.dispose();
     this.#rows.dispose();
   }
 

@@ -1,6 +1,6 @@
 import type { TrainConfig } from '../config/train-config.ts';
 import type { BaseModel } from '../../models/index.ts';
-import { createLossGraph, graphSettingsOf } from './loss-graph.ts';
+import { createLossGraph, graphSettingsOf, type LossGraphOptions } from './loss-graph.ts';
 import { LossSession } from './loss-session.ts';
 import type { Objective } from './objective.ts';
 import type { Passes } from './passes.ts';
@@ -15,11 +15,17 @@ export interface PassInputs {
   readonly config: Pick<TrainConfig, 'seed' | 'recompute' | 'logitRows' | 'pack' | 'exactProducts'>;
 }
 
-/** The passes of a training that is alone. */
-export async function ownPasses({ base, trainable, objective, maxLength, config }: PassInputs): Promise<Passes> {
+/**
+ * The passes of a training that is alone.
+ * @param marks  lets passes tell what they have written while they go on. Default: they do not
+ */
+export async function ownPasses(
+  { base, trainable, objective, maxLength, config }: PassInputs,
+  { marks }: Pick<LossGraphOptions, 'marks'> = {},
+): Promise<Passes> {
   const { seed } = config;
   const options = { ...graphSettingsOf(config), trainable, objective, maxLength };
-  const graph = await createLossGraph(base, { ...options, seed, gradients: true });
+  const graph = await createLossGraph(base, { ...options, seed, gradients: true, marks });
   const { dropout } = trainable;
   return {
     parameters: graph.parameters,

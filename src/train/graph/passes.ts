@@ -1,5 +1,6 @@
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
+import type { OnWritten } from './written-marks.ts';
 import type { ParameterArena, ParameterSpec } from './parameter-arena.ts';
 
 /** The place of a pass in a training. Both numbers count from 0. */
@@ -23,8 +24,9 @@ export interface PassRunner extends Disposable {
   /**
    * One forward (and, for a training, backward) pass.
    * @param place  the position of the pass in the training; it determines the dropout masks
+   * @param onWritten  may be told, while the pass goes on, which gradients are written; until then they must not be touched
    */
-  run(micro: MicroBatch, place?: PassPlace): Promise<LossResult>;
+  run(micro: MicroBatch, place?: PassPlace, onWritten?: OnWritten): Promise<LossResult>;
   dispose(): void;
 }
 

@@ -32,7 +32,8 @@ import { LastGoodWeights } from './last-good-weights.ts';
 import { StepLoop } from './step-loop.ts';
 import { StepWatch } from './step-watch.ts';
 import { readTrainingInputs, type TrainingInputs } from './training-inputs.ts';
-import { TrainingModel } from './training-model.ts';
+import { marksAreOrdered } from '../graph/written-marks.ts';
+import { TrainingModel, type ModelOptions } from './training-model.ts';
 
 export interface RunTrainingOptions {
   readonly environment: Environment;
@@ -55,6 +56,13 @@ export interface RunTrainingOptions {
    * result and tells of what happens; the others tell of warnings only. The caller closes it. Default: this process alone.
    */
   readonly group?: ProcessGroup;
+  /** How the gradients of the processes are summed. A test or a measurement can choose. */
+  readonly sums?: {
+    /** Of the gradients of a bucket, at least. The same on every process. Default: as `bucketsOf` chooses. */
+    readonly bucketBytes?: number;
+    /** Whether they begin while the backward pass goes on. Default: where the processor allows it. */
+    readonly overlap?: boolean;
+  };
 }
 
 /** The options with their defaults. */
@@ -220,7 +228,7 @@ async function trainInto(
   const begin = clock.now();
   const remark = remarkOnRanks(inputs.trainable.lora, inputs.base.modules);
   if (remark !== undefined) onEvent({ kind: 'warned', message: remark });
-  using model = await TrainingModel.open(inputs, passes);
+  using model = await TrainingModel.open(inputs, { passes, marks: marksOf(inputs, run) });
   const plan = planOf(inputs, model.parameters.entries);
   onEvent({ kind: 'planned', plan });
   const { environment, beforeWrite } = run;
@@ -252,6 +260,13 @@ async function trainInto(
   const interrupted = group.ending?.aborted === true;
   const seconds = (clock.now() - begin) / 1000;
   return { output, plan, ...recorder.trace(), interrupted, ...ended, seconds };
+}
+
+/** WHY not on a device: its gradients come to the host when the run has ended. */
+function marksOf({ config }: TrainingInputs, { environment, group, sums = {} }: Run): ModelOptions['marks'] {
+  const isTold = environment.provider === 'cpu' && marksAreOrdered && sums.overlap !== false;
+  // With local steps gradients stay with their process.
+  return isTold && !group.isAlone && config.localSteps === undefined ? { bucketBytes: sums.bucketBytes } : undefined;
 }
 
 /** Steps between two checks that all ranks have the same weights. WHY so many: each reads all of them. */
@@ -288,7 +303,7 @@ async function takeSteps(
       from: resumed?.from,
       share: group.share,
       stop: group.failed,
-      reduce: group.isAlone ? undefined : group.reduceStep,
+      reduce: group.isAlone ? undefined : { ...group.reduceStep, bucketBytes: run.sums?.bucketBytes },
       merge: (arrays, own) => group.merge(arrays, own),
     });
     using lastGood = new LastGoodWeights(model, group.leads ? output : undefined);

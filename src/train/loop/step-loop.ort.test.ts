@@ -103,9 +103,14 @@ describe('a reduction between accumulation and gradient norm', () => {
     const six = rowTexts.slice(0, 6);
     const one = await go({ flags: { ...flags, accumulate: 2 }, rows: six, take: 4 });
     const sum = sumOfTwo();
-    const ranks = [six.slice(0, 3), six.slice(3)].map((rows, rank) =>
-      go({ flags, rows, take: 4, reduce: (gradients, counts) => sum(rank, gradients, counts) }),
-    );
+    const ranks = [six.slice(0, 3), six.slice(3)].map((rows, rank) => {
+      let summed: Float32Array | undefined;
+      const reduce: ReduceStep = {
+        gradients: async (values) => void (summed = values),
+        counts: async (own) => sum(rank, summed ?? new Float32Array(), own),
+      };
+      return go({ flags, rows, take: 4, reduce });
+    });
     for (const rank of await Promise.all(ranks)) {
       expect(rank.losses).toEqual(one.losses);
       expect(rank.weights).toEqual(one.weights);

@@ -1,11 +1,13 @@
 import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { addInto, clearAll, clipCoefficient, copyInto, globalNorm } from '../graph/gradients.ts';
+import { bucketsOf, rangesOf, type GradientRange } from '../graph/gradient-buckets.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { PassRunner } from '../graph/passes.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import { optimizerStep, type Optimizer, type ParameterGroup } from '../optimizer/optimizer.ts';
+import { GradientSums, type GradientSumsOptions } from './gradient-sums.ts';
 import { listed } from './listed.ts';
 import { notFinite } from './not-finite.ts';
 
@@ -20,15 +22,18 @@ export interface StepCounts {
   readonly tokens: number;
 }
 
-/**
- * Adds the results of several processes for one step, after their accumulation and before the gradient norm.
- *
- * @param gradients  summed over this process's micro-batches, in the layout of the parameters; changed in place to the sum over all
- *   processes
- * @param counts     of this process
- * @returns the counts of all processes together
- */
-export type ReduceStep = (gradients: Float32Array, counts: StepCounts) => Promise<StepCounts>;
+/** Adds the results of several processes for one step, after their accumulation and before the gradient norm. */
+export interface ReduceStep {
+  /**
+   * Replaces gradients, summed over this process's micro-batches, by their sums over all processes, in place. A step calls it for each
+   * bucket of the parameters, in the same order on every process, and may do so while its last pass goes on.
+   */
+  readonly gradients: (values: Float32Array) => Promise<void>;
+  /** After the gradients. @returns the counts of all processes together */
+  readonly counts: (own: StepCounts) => Promise<StepCounts>;
+  /** Of the gradients of a bucket, at least. Default: as `bucketsOf` chooses. */
+  readonly bucketBytes?: number | undefined;
+}
 
 /** What a process has done in the local steps of a step, and what all together have. */
 export interface LocalCounts extends StepCounts {
@@ -139,8 +144,8 @@ export class Trainer {
   /** One step of the optimizer with the gradients of all processes. */
   async #whole({ microBatches }: StepRows, learningRate: number): Promise<Outcome> {
     const { reduce } = this.#options;
-    const { gradients, ...own } = await this.#accumulate(microBatches, 0);
-    const counts = reduce === undefined ? own : await reduce(gradients.flat, own);
+    const { gradients, ...own } = await this.#accumulate(microBatches, { first: 0, reduce });
+    const counts = reduce === undefined ? own : await reduce.counts(own);
     return { ...counts, ...(await this.#update(gradients, counts, learningRate)) };
   }
 
@@ -156,7 +161,7 @@ export class Trainer {
     for (let each = 0; each < planned; each++) {
       const part = microBatches.filter(({ batch = 0 }) => Math.floor(batch / local.batches) === each);
       if (part.length === 0) continue;
-      const { gradients, ...counts } = await this.#accumulate(part, first);
+      const { gradients, ...counts } = await this.#accumulate(part, { first });
       first += part.length;
       const updated = await this.#update(gradients, counts, learningRate);
       names ??= updated.names;
@@ -191,29 +196,45 @@ export class Trainer {
   /**
    * Runs the micro-batches one after the other. The gradients of a single one are used where the session wrote them.
    * @param first  micro-batches of this step that were run before
+   * @param reduce  makes them the gradients of all processes
    */
   async #accumulate(
     microBatches: readonly MicroBatch[],
-    first: number,
+    { first, reduce }: { readonly first: number; readonly reduce?: ReduceStep | undefined },
   ): Promise<StepCounts & { readonly gradients: ParameterArena }> {
     const { session, gradients, share = wholeShare } = this.#options;
     const { rank, worldSize } = share;
     let [lossSum, correct]: [number, number | undefined] = [0, undefined];
     // WHY: of a small last batch, a rank may get no row. It adds nothing, and must not add what is left of the step before.
-    if (microBatches.length === 0) await clearAll(gradients.flat);
+    if (microBatches.length === 0) {
+      await clearAll(gradients.flat);
+      if (reduce !== undefined) await this.#sumsOf(gradients, reduce, () => Promise.resolve()).end();
+    }
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = microBatches.length > 1 ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
       const microBatch = (first + index) * worldSize + rank;
-      const pass = await session.run(micro, { step: this.#steps, microBatch, sameParameters: index > 0 });
+      const place = { step: this.#steps, microBatch, sameParameters: index > 0 };
+      const collect = async (range: GradientRange): Promise<void> => {
+        const [target, part] = [sum?.flat, gradients.flat].map((flat) => flat?.subarray(range.start, range.end));
+        if (target !== undefined && part !== undefined) await (index === 0 ? copyInto : addInto)(target, part);
+      };
+      const isLast = index === microBatches.length - 1;
+      const sums = isLast && reduce !== undefined ? this.#sumsOf(sum ?? gradients, reduce, collect) : undefined;
+      const pass = await session.run(micro, place, sums && ((count) => sums.begin(count)));
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
-      if (sum === undefined) continue;
-      await (index === 0 ? copyInto : addInto)(sum.flat, gradients.flat);
+      await (sums === undefined ? collect({ start: 0, end: gradients.flat.length }) : sums.end());
     }
     const targets = total(microBatches, (micro) => micro.targets);
     const tokens = total(microBatches, (micro) => micro.tokens);
     return { lossSum, correct, targets, tokens, gradients: sum ?? gradients };
+  }
+
+  #sumsOf(target: ParameterArena, reduce: ReduceStep, collect: GradientSumsOptions['collect']): GradientSums {
+    const { entries, flat } = target;
+    const ranges = rangesOf(entries, { length: flat.length, buckets: bucketsOf(entries, reduce.bucketBytes) });
+    return new GradientSums({ ranges, collect, sum: ({ start, end }) => reduce.gradients(flat.subarray(start, end)) });
   }
 
   /** WHY two codes: before the first update the learning rate cannot be the cause. */

@@ -1,8 +1,13 @@
+import type { LossGraphOptions } from '../graph/loss-graph.ts';
 import { ownPasses } from '../graph/own-passes.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { Passes } from '../graph/passes.ts';
 import { saveTokenizer } from '../report/save-tokenizer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
+
+export interface ModelOptions extends Pick<LossGraphOptions, 'marks'> {
+  readonly passes?: Passes | undefined;
+}
 
 /** The trained model: where its loss is computed, and its weights. */
 export class TrainingModel implements Disposable {
@@ -22,10 +27,11 @@ export class TrainingModel implements Disposable {
 
   /**
    * Fills the weights with their initial values.
-   * @param passes  default: those of a graph that is built for this training alone
+   * @param options.passes  default: those of a graph that is built for this training alone
+   * @param options.marks  of that graph, as `ownPasses` takes them
    */
-  static async open(inputs: TrainingInputs, passes?: Passes): Promise<TrainingModel> {
-    const model = new TrainingModel(inputs, passes ?? (await ownPasses(inputs)));
+  static async open(inputs: TrainingInputs, { passes, marks }: ModelOptions = {}): Promise<TrainingModel> {
+    const model = new TrainingModel(inputs, passes ?? (await ownPasses(inputs, { marks })));
     const { trainable } = inputs;
     try {
       await trainable.initialize(model.parameters);

@@ -1,5 +1,5 @@
 import type { ProcessGroup } from '../../collectives/index.ts';
-import type { LocalCounts, StepCounts } from '../loop/trainer.ts';
+import type { LocalCounts, ReduceStep, StepCounts } from '../loop/trainer.ts';
 import type { MergedArrays } from './merged-arrays.ts';
 import type { RankShare } from './rank-share.ts';
 
@@ -58,10 +58,9 @@ export class TrainingGroup {
   }
 
   /** Adds the results of all ranks for one step. */
-  readonly reduceStep = async (gradients: Float32Array, counts: StepCounts): Promise<StepCounts> => {
-    const { all } = await this.#sumCounts(counts);
-    await this.#group.allReduce(gradients);
-    return all;
+  readonly reduceStep: ReduceStep = {
+    gradients: (values) => this.#group.allReduce(values),
+    counts: async (own) => (await this.#sumCounts(own)).all,
   };
 
   /**

@@ -82,7 +82,7 @@ export async function createJointGraph(
   if (!gradients) runPasses(model, [isRounded === true ? roundProducts : transposeBytes]);
   const outputs = gradients
     ? addGradients(model, values.flat(), { recompute, roundProducts: isRounded })
-    : new Map<string, string>();
+    : new Map<Value, Value>();
   await breathe();
   const isUnpacked = isHeldOnce(graph, { recompute, pack });
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
@@ -106,7 +106,7 @@ function isParameter(name: string, lane: number): boolean {
 
 function laneOf(
   inputs: readonly Value[],
-  { lane, outputs, names }: { lane: number; outputs: ReadonlyMap<string, string>; names: ReadonlySet<string> },
+  { lane, outputs, names }: { lane: number; outputs: ReadonlyMap<Value, Value>; names: ReadonlySet<string> },
 ): Lane {
   const own = (name: string): string => name.slice(0, -inLane('', lane).length);
   const dropout = { ratio: inLane(dropoutRatioInput, lane), keys: inLane(dropoutKeysInput, lane) };
@@ -114,9 +114,9 @@ function laneOf(
     parameters: inputs.map((input) => ({ ...specOf(input), name: own(input.name) })),
     inputOf: new Map(inputs.map(({ name }) => [own(name), name])),
     gradientOf: new Map(
-      inputs.flatMap(({ name }) => {
-        const output = outputs.get(name);
-        return output === undefined ? [] : [[own(name), output] as const];
+      inputs.flatMap((input) => {
+        const output = outputs.get(input);
+        return output === undefined ? [] : [[own(input.name), output.name] as const];
       }),
     ),
     dropout: names.has(dropout.ratio) ? dropout : undefined,
