@@ -7,9 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { quantizedCases } from '../../models/testing/golden-cases.ts';
 import { liveHandles } from '../../native/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
-import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
+import { loadSafetensors, typedArray, type TensorData } from '../../tensor/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { runTraining, type RunTrainingOptions } from './run-training.ts';
+import { largestDifference } from '../testing/compare-weights.ts';
 import { loadGolden, type GoldenCase } from '../testing/golden.ts';
 import type { OpenMetricsFile } from '../report/metrics.ts';
 import type { TrainEvent } from '../report/train-result.ts';
@@ -45,18 +46,6 @@ async function train(
 }
 
 const asGolden = ({ adapter, optimizer }: GoldenCase) => ({ initAdapter: adapter, ...optimizer, maxSteps: 10 });
-
-async function largestDifference(a: string, b: string): Promise<number> {
-  const [left, right] = [await loadSafetensors(a), await loadSafetensors(b)];
-  expect([...left.tensors.keys()].sort()).toEqual([...right.tensors.keys()].sort());
-  let largest = 0;
-  for (const [name, tensor] of left.tensors) {
-    const other = right.tensors.get(name);
-    const values = other === undefined ? new Float32Array() : toFloat32(other);
-    toFloat32(tensor).forEach((value, i) => (largest = Math.max(largest, Math.abs(value - (values[i] ?? NaN)))));
-  }
-  return largest;
-}
 
 const mixtures = ['experts/both'];
 const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2', ...mixtures];
