@@ -16,7 +16,7 @@ export interface EnvironmentOptions {
    * Microseconds that the threads of a session that asks for it (`spins`) wait in a busy loop for the next operator of a run before they
    * sleep, at most a second. 0: they sleep at once. Default: 50.
    */
-  readonly spinUs?: number;
+  readonly spinUs?: number | undefined;
   /** Where sessions run that do not say it themselves. Default: on the CPU. */
   readonly provider?: ExecutionProvider;
   /** Options of the provider, by ONNX Runtime's names. */
@@ -57,7 +57,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     throw new EspalierError('OPTION_INVALID', { name: 'provider', expected, actual: String(provider) });
   }
   if ('environment' in liveHandles()) throw new EspalierError('ENVIRONMENT_OPEN', {});
-  return new Environment(createNative(options, logLevels.indexOf(logLevel)), options);
+  return new Environment(createNative(options, logLevels.indexOf(logLevel)), { ...options, spinUs });
 }
 
 type ResolvedOptions = SessionOptions & { readonly provider: ExecutionProvider };
@@ -84,8 +84,8 @@ export class Environment {
   readonly [handle]: NativeHandle;
 
   /** Use `openEnvironment()`. Takes ownership of `native`. */
-  constructor(native: Pointer, options: EnvironmentOptions) {
-    const { threads, spinUs = usualSpinUs, provider, providerOptions, denormalsAsZero = false } = options;
+  constructor(native: Pointer, options: EnvironmentOptions & { readonly spinUs: number }) {
+    const { threads, spinUs, provider, providerOptions, denormalsAsZero = false } = options;
     const { api, version } = ort();
     this.threads = threads;
     this.spinUs = spinUs;

@@ -1,4 +1,7 @@
 import { goldenCases } from '../../src/models/testing/golden-cases.ts';
+import { chosenCases } from '../../src/models/testing/golden-provider.ts';
+
+export { onWebGpu } from '../../src/models/testing/golden-provider.ts';
 
 /** What `test/webgpu/run.mjs` asks for: the smallest case, those of before there were families, or each one. */
 export const form = process.env['WEBGPU_TESTS'] ?? 'usual';
@@ -13,12 +16,7 @@ const usual = [...decoders, ...special];
 export const isShort = form === 'short';
 
 /** The golden cases of decoders that run here. `WEBGPU_CASES`, a regular expression, takes fewer of them. */
-export const cases: readonly string[] = (isShort ? usual.slice(0, 1) : form === 'all' ? goldenCases : usual).filter(
-  (name) => new RegExp(process.env['WEBGPU_CASES'] ?? '').test(name),
-);
-
-/** Where the tests run: on WebGPU, with a device that outlives its sessions, so that its shaders are compiled once. */
-export const onWebGpu = { threads: 1, provider: 'webgpu', providerOptions: { preserveDevice: '1' } } as const;
+export const cases = chosenCases(isShort ? usual.slice(0, 1) : form === 'all' ? goldenCases : usual);
 
 /** Prints a measured error, so that a long run leaves its figures. */
 export function report(name: string, what: string, error: number): void {

@@ -1,4 +1,3 @@
-import { usualSpinUs } from '../../core/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { knownProviders } from './known-providers.ts';
 import type { ProviderChoice } from './provider-choice.ts';
@@ -19,7 +18,7 @@ export interface ChosenEnvironmentOptions {
 export async function openChosenEnvironment({
   threads,
   provider = 'cpu',
-  spinUs = usualSpinUs,
+  spinUs,
 }: ChosenEnvironmentOptions): Promise<Environment> {
   const chosen = provider === 'auto' ? (await knownProviders({ threads })).auto.provider : provider;
   return openEnvironment({ threads, provider: chosen, spinUs });

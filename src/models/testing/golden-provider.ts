@@ -5,11 +5,12 @@ import { openEnvironment, type Environment, type Session } from '../../onnxrunti
 // `npm run test:webgpu -- --all` runs golden tests of the CPU a second time, with this variable.
 const isOnDevice = process.env['ESPALIER_GOLDEN_PROVIDER'] === 'webgpu';
 
+/** Where tests run on WebGPU: on a device that outlives its sessions, so that its shaders are compiled once. */
+export const onWebGpu = { threads: 1, provider: 'webgpu', providerOptions: { preserveDevice: '1' } } as const;
+
 /** An environment on one thread where golden cases run: the CPU, or a device. The caller owns it. */
 export function openGoldenEnvironment(): Environment {
-  // WHY a device that outlives its sessions: its shaders are compiled once.
-  if (isOnDevice) return openEnvironment({ threads: 1, provider: 'webgpu', providerOptions: { preserveDevice: '1' } });
-  return openEnvironment({ threads: 1 });
+  return openEnvironment(isOnDevice ? onWebGpu : { threads: 1 });
 }
 
 /** The limit of an error: as given on the CPU, and at least 1e-3 on a device, whose kernels sum in other orders. */
@@ -25,7 +26,11 @@ export function reported(error: number, what: string): number {
 
 /** The cases that run: on a device `WEBGPU_CASES`, a regular expression, takes fewer of them. */
 export function goldenCasesHere(names: readonly string[]): readonly string[] {
-  if (!isOnDevice) return names;
+  return isOnDevice ? chosenCases(names) : names;
+}
+
+/** The cases that `WEBGPU_CASES`, a regular expression, takes; all of them without it. */
+export function chosenCases(names: readonly string[]): readonly string[] {
   const chosen = new RegExp(process.env['WEBGPU_CASES'] ?? '');
   return names.filter((name) => chosen.test(name));
 }
