@@ -28,6 +28,8 @@ export interface Settings {
   readonly threads: number;
   /** The one action that is tried, of a part that has several; undefined: all. */
   readonly only?: string | undefined;
+  /** Says how far a claim is that takes long. It may be called often: a line is written every 20 s. */
+  progress(text: string): void;
 }
 
 export interface Choices {
@@ -40,8 +42,25 @@ export interface Choices {
   readonly only?: string | undefined;
 }
 
-export function settingsOf({ seed = 1, share = 1, base, before, threads = 2, only }: Choices): Settings {
-  return { seed, amount: (full) => Math.max(1, Math.round(full * share)), base, before, threads, only };
+export function settingsOf(
+  { seed = 1, share = 1, base, before, threads = 2, only }: Choices,
+  progress: Settings['progress'] = () => undefined,
+): Settings {
+  return { seed, amount: (full) => Math.max(1, Math.round(full * share)), base, before, threads, only, progress };
+}
+
+const secondsBetweenLines = 20;
+
+/** Writes what it is told, and after how many seconds, at most one line in 20 s. `now` is in milliseconds. */
+export function createProgress(write: (line: string) => void, now: () => number): Settings['progress'] {
+  const began = now();
+  let next = secondsBetweenLines;
+  return (text) => {
+    const seconds = (now() - began) / 1000;
+    if (seconds < next) return;
+    next = seconds + secondsBetweenLines;
+    write(`${text}, ${seconds.toFixed(0)} s\n`);
+  };
 }
 
 /** A claim that could not be tried. */

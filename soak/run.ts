@@ -1,7 +1,7 @@
 // `npm run soak [-- part...] [--share 0.01] [--seed 1] [--base DIR] [--before DIR] [--threads 2] [--only publish] [--json FILE]`. See soak/README.md.
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { described, machine, settingsOf } from './finding.ts';
+import { createProgress, described, machine, settingsOf } from './finding.ts';
 import { parts } from './parts.ts';
 
 const { values, positionals } = parseArgs({
@@ -41,7 +41,12 @@ What each part does, and how much of it: soak/README.md
 const chosen = positionals.length === 0 ? parts : positionals.map(partNamed);
 const [share, seed, threads] = [values.share, values.seed, values.threads].map(Number);
 const { base, before, only } = values;
-const settings = settingsOf({ share, seed, threads, base, before, only });
+// WHY stderr: the findings alone are the output.
+const progress = createProgress(
+  (line) => process.stderr.write(line),
+  () => performance.now(),
+);
+const settings = settingsOf({ share, seed, threads, base, before, only }, progress);
 process.stdout.write(`${machine()}, seed ${seed}, ${share} of the full amounts\n`);
 for (const part of chosen) {
   const began = performance.now();

@@ -1,4 +1,5 @@
 import { cp } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { createRandom, messageOf } from '../../src/core/index.ts';
 import { liveHandles } from '../../src/native/index.ts';
@@ -10,6 +11,8 @@ export interface DisconnectCounts {
   readonly requests: number;
   readonly answered: number;
   readonly left: number;
+  /** Of those left: requests whose clients had read nothing of the answer until then. */
+  readonly stalled: number;
   /** Requests that neither ended well nor were left. */
   readonly failed: number;
   /** How they failed, each way with how often: a status with its error, or what kept a client from an answer. */
@@ -29,6 +32,7 @@ export interface DisconnectOptions {
   readonly seed: number;
   /** Lets a request that is left keep its lease, as a broken server would. */
   readonly keepsLeases?: boolean;
+  readonly progress?: (text: string) => void;
 }
 
 const clients = 16;
@@ -48,6 +52,7 @@ async function serveAndLeave({
   requests,
   seed,
   keepsLeases = false,
+  progress = () => undefined,
 }: DisconnectOptions): Promise<Omit<DisconnectCounts, 'handles'>> {
   await using scratch = await openScratch('disconnects');
   await cp(join(tinyBase, '../adapter'), join(scratch.path, 'adapter'), { recursive: true });
@@ -55,7 +60,7 @@ async function serveAndLeave({
   const { service } = served;
   const url = `http://127.0.0.1:${served.port}/v1/completions`;
   const random = createRandom(seed, 'disconnects');
-  const counts = { answered: 0, left: 0, failed: 0 };
+  const counts = { answered: 0, left: 0, stalled: 0, failed: 0 };
   const failures: Record<string, number> = {};
   const fail = (how: string): void => {
     counts.failed++;
@@ -72,6 +77,12 @@ async function serveAndLeave({
       stream: random.uniform() < 0.5,
       ignore_eos: true,
     };
+    if (random.uniform() < 0.05) {
+      await stall(url, { ...body, stream: true }, Math.floor(random.uniform() * 200));
+      counts.left++;
+      counts.stalled++;
+      return;
+    }
     try {
       const headers = { 'content-type': 'application/json' };
       const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: signal ?? null });
@@ -87,7 +98,10 @@ async function serveAndLeave({
   const send = async (count: number): Promise<void> => {
     let sent = 0;
     const client = async (): Promise<void> => {
-      while (sent++ < count) await one();
+      while (sent++ < count) {
+        await one();
+        progress(`disconnects: ${counts.answered + counts.left + counts.failed} of ${requests} requests`);
+      }
     };
     await Promise.all(Array.from({ length: clients }, client));
     await settled(service);
@@ -112,6 +126,17 @@ async function serveAndLeave({
   } finally {
     for (const lease of held) lease[Symbol.dispose]();
   }
+}
+
+/** A client that asks for a stream, reads nothing of it, and breaks the connection after `ms`. */
+async function stall(url: string, body: object, ms: number): Promise<void> {
+  const asked = request(url, { method: 'POST', headers: { 'content-type': 'application/json' }, agent: false });
+  asked.on('error', () => undefined);
+  // WHY pause: a response without a reader fills the buffers of its socket, and then the server's.
+  asked.on('response', (response) => response.on('error', () => undefined).pause());
+  asked.end(JSON.stringify(body));
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  asked.destroy();
 }
 
 /** WHY the cause: `fetch` itself says only that it failed. */

@@ -58,6 +58,7 @@ async function* killed(
     const kills = randomKill(random, { writes, ms });
     const ended = await trainThrough(training, kills).catch(String);
     counts.runs += 1;
+    settings.progress(`killed trainings: ${counts.kills} of ${amount} kills, ${counts.other} wrong`);
     if (typeof ended === 'string') {
       counts.other += 1;
       problems.add(`${JSON.stringify(kills)}: ${ended}`);
@@ -87,6 +88,7 @@ async function* killed(
 async function* fullDisk({ training, writes, expected }: Known, { settings }: Amounts): AsyncGenerator<Finding> {
   const full = { other: 0, runs: 0 };
   for (let fullFrom = 1; fullFrom <= writes; fullFrom += Math.ceil(writes / settings.amount(20))) {
+    settings.progress(`disk full from write ${fullFrom} of ${writes}, ${full.other} wrong`);
     const kills: Kills = { orders: [{ fullFrom, killAt: undefined }], killAfterMs: [] };
     full.runs += 1;
     const { result } = await trainThrough(training, kills);
@@ -101,6 +103,7 @@ async function* damaged({ training, writes, expected }: Known, { random, setting
   const counts = { damages: settings.amount(fullDamages), accepted: 0, other: 0 };
   const problems: string[] = [];
   for (let i = 0; i < counts.damages; i++) {
+    settings.progress(`damaged checkpoints: ${i} of ${counts.damages}, ${problems.length} wrong`);
     const { damage, isRefused, result } = await trainDamaged(left, random);
     if (!isRefused) counts.accepted += 1;
     if (result !== expected) counts.other += 1;
