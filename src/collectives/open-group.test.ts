@@ -83,6 +83,11 @@ describe('openGroup', () => {
     expect(await sumOf({ own: { 0: file, 1: text } })).toEqual([3, 3]);
   });
 
+  it('takes the sockets that it is told, also others on each rank', async () => {
+    const [node, system] = [{ ESPALIER_GROUP_SOCKETS: 'node' }, { ESPALIER_GROUP_SOCKETS: 'system' }];
+    expect(await sumOf({ own: { 0: node, 1: system } })).toEqual([3, 3]);
+  });
+
   it('listens where it is told to', async () => {
     const bind = { ESPALIER_GROUP_BIND: '0.0.0.0' };
     expect(await sumOf({ common: { ESPALIER_GROUP_KEY: key }, own: { 0: bind, 1: bind } })).toEqual([3, 3]);
@@ -99,6 +104,12 @@ describe('openGroup', () => {
     ['a time that is none', { ESPALIER_GROUP_TIMEOUT: 'soon' }, 'ESPALIER_GROUP_TIMEOUT'],
     ['no time at all', { ESPALIER_GROUP_JOIN_TIMEOUT: '0' }, 'ESPALIER_GROUP_JOIN_TIMEOUT'],
     ['no silence', { ESPALIER_GROUP_SILENCE: '-1' }, 'ESPALIER_GROUP_SILENCE'],
+    [
+      'sockets that there are not',
+      { RANK: '1', ESPALIER_GROUP_SOCKETS: 'quic' },
+      'ESPALIER_GROUP_SOCKETS of rank 1 expects node, system, or not to be set, got "quic"',
+    ],
+    ['sockets without a name', { ESPALIER_GROUP_SOCKETS: '' }, 'ESPALIER_GROUP_SOCKETS of rank 0 expects node'],
   ])('refuses %s, before anything else', async (_, common, problem) => {
     const environment = { RANK: '0', WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: '1', ...common };
     const opened = openGroup({ environment });

@@ -51,7 +51,7 @@ export async function openGroup({ environment, onWarning, signal }: OpenGroupOpt
     tls: await tlsOf(environment),
     ...times,
     limits: limitsFor(silenceMs),
-    plane: planeOf(environment),
+    plane: planeOf(environment, place.rank),
     ...(onWarning && { onWarning }),
     signal,
   });
@@ -106,10 +106,10 @@ async function textOf(name: string, path: string): Promise<string> {
   });
 }
 
-function planeOf(environment: GroupEnvironment): 'node' | 'system' | undefined {
+function planeOf(environment: GroupEnvironment, rank: number): 'node' | 'system' | undefined {
   const plane = environment['ESPALIER_GROUP_SOCKETS'];
   if (plane === undefined || plane === 'node' || plane === 'system') return plane;
-  throw invalid('ESPALIER_GROUP_SOCKETS', 'node or system', JSON.stringify(plane));
+  throw invalid(`ESPALIER_GROUP_SOCKETS of rank ${rank}`, 'node, system, or not to be set', JSON.stringify(plane));
 }
 
 function secondsOf(environment: GroupEnvironment, name: string, fallback: number): number {

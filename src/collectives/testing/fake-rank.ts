@@ -15,6 +15,8 @@ export interface FakeRank {
   readonly control: Messages;
   /** Sends bytes to rank 0 as if they were numbers. */
   send(bytes: Uint8Array): void;
+  /** Ends one of its two links for numbers, and says nothing of it: that on which it sends, or that on which rank 0 does. */
+  hangUp(which: 'sending' | 'listening'): void;
   /** Breaks all links at once, as a process does that is killed. */
   die(): void;
   close(): void;
@@ -44,11 +46,15 @@ export async function fakeRank(options: Partial<TcpOptions> = {}): Promise<FakeR
   control.send({ kind: 'ready' });
   const group = new ProcessGroup(await opening);
   const die = (): void => [control, before, next].forEach((messages) => messages?.link.close());
+  const hangUp = (which: 'sending' | 'listening'): void => {
+    const { link } = (which === 'sending' ? next : before) ?? before;
+    link.socket.end();
+  };
   const close = (): void => {
     die();
     listener.close();
   };
-  return { group, control, die, close, send: (bytes) => void next?.link.socket.write(bytes) };
+  return { group, control, hangUp, die, close, send: (bytes) => void next?.link.socket.write(bytes) };
 }
 
 /** Connects to a port of this machine. */

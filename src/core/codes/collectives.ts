@@ -23,7 +23,8 @@ export const collectivesCodes = {
   GROUP_RANK_LOST: {
     status: 503,
     retryable: true,
-    message: 'Rank {lost} was lost: {problem}. The group has ended.',
+    message:
+      'Rank {lost} was lost: {problem}. The group has ended. Start all ranks again, with --resume where there are checkpoints.',
     help: 'A process of the group ended, stopped or can no longer be reached. The others end too, and write nothing more. With checkpoints (--save-steps), start all again with --resume, with the same number of processes or another.',
   },
   GROUP_ABORTED: {

@@ -5,6 +5,7 @@ import { groupHere, onAll } from '../../testing/group-here.ts';
 import { freePort } from './free-port.ts';
 import { decodeHeader, encodeHeader, headerBytes } from '../ring/frame.ts';
 import { createKernels } from '../ring/ring-kernels.ts';
+import { watchLimits } from '../members/watch.ts';
 import { introduce } from './handshake.ts';
 import { openTcp } from './open-tcp.ts';
 
@@ -66,6 +67,42 @@ describe.each(['system', 'node'] as const)('frames that are wrong, through the s
     die();
     await expect(reduced).rejects.toMatchObject({ code: 'GROUP_RANK_LOST', details: { lost: 1 } });
     expect([...values]).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([
+    ['before a frame', 'sending', 0],
+    ['within a header', 'sending', 20],
+    ['within a payload', 'sending', headerBytes + 3],
+    ['on the other link', 'listening', 0],
+  ] as const)(
+    'that end %s, though their sender says on that all is well, lose it, and say so with what to do',
+    async (_, link, length) => {
+      const { group, send, control, hangUp } = await fake({ plane, limits: { ...watchLimits, graceMs: 30 } });
+      const beats = setInterval(() => control.send({ kind: 'beat', at: [1] }), 10);
+      try {
+        const values = Float32Array.of(1, 2, 3, 4);
+        const reduced = group.allReduce(values);
+        send(goodFrame().subarray(0, length));
+        hangUp(link);
+        await expect(reduced).rejects.toThrow(
+          /^Rank 1 was lost: its connection with rank 0 ended \(closed\)\. The group has ended\. .*--resume/,
+        );
+        await expect(group.barrier()).rejects.toMatchObject({ code: 'GROUP_RANK_LOST', details: { lost: 1 } });
+        expect([...values]).toEqual([1, 2, 3, 4]);
+      } finally {
+        clearInterval(beats);
+      }
+    },
+  );
+
+  it('that end between two operations lose their sender with the next one', async () => {
+    const { group, send, hangUp } = await fake({ plane, limits: { ...watchLimits, graceMs: 30 } });
+    const values = Float32Array.of(1, 2, 3, 4);
+    const reduced = group.allReduce(values);
+    send(both());
+    await reduced;
+    hangUp('sending');
+    await expect(group.barrier()).rejects.toMatchObject({ code: 'GROUP_RANK_LOST', details: { lost: 1 } });
   });
 
   it('that come a few bytes at a time are used', async () => {
@@ -148,7 +185,7 @@ describe('a rank', () => {
     const { group, die } = await fake({ limits });
     die();
     await expect(group.barrier()).rejects.toThrow(
-      /^Rank 1 was lost: its connection ended \(.*\)\. The group has ended\.$/,
+      /^Rank 1 was lost: its connection ended \(.*\)\. The group has ended\. Start all ranks again, with --resume where there are checkpoints\.$/,
     );
     await expect(group.allReduce(new Float32Array(1))).rejects.toMatchObject({ code: 'GROUP_RANK_LOST' });
   });
