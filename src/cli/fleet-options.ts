@@ -27,7 +27,10 @@ export function addFleetOptions(command: Command): void {
     )
     .option('--fleet-branch <name>', "the branch that is followed (default: the one of the repository's HEAD)")
     .option('--fleet-interval <seconds>', 'how often the fleet is looked at (default: 5)')
-    .option('--fleet-signers <file>', 'take only commits signed by an SSH key of this file of allowed signers')
+    .option(
+      '--fleet-signers <path>',
+      'take only commits signed by a key of this file, or of a folder of files: allowed signers for SSH keys, or armoured OpenPGP keys',
+    )
     .option(
       '--fleet-adapters <dir>',
       'folder of the adapters that do not lie in the repository (folder: in fleet.yaml)',

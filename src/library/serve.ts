@@ -70,7 +70,10 @@ const schema = z.object({
   fleetBranch: text.optional(),
   /** Milliseconds between two looks at the fleet. */
   fleetIntervalMs: duration.optional(),
-  /** A file of allowed signers, in the form of `ssh-keygen`: commits of the fleet must be signed by one of them. */
+  /**
+   * Whose keys must have signed the commits of the fleet: a file or a folder of files, each with lines of allowed signers in the form of
+   * `ssh-keygen`, or with armoured OpenPGP keys.
+   */
   fleetSigners: path.optional(),
   /** A folder for adapters of the fleet that do not lie in its repository. */
   fleetAdapters: path.optional(),

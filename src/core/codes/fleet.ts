@@ -55,7 +55,13 @@ export const fleetCodes = {
     status: 403,
     retryable: false,
     message: 'The commit {commit} is not taken: {problem}',
-    help: 'The server was given a list of signers (`--fleet-signers`), and the commit is not signed by one of them. Nothing was changed. Sign the commit with an SSH key of the list.',
+    help: 'The server was given a list of signers (`--fleet-signers`), and the commit is not signed by one of them. Nothing was changed. Sign the commit with a key of the list. A key that has expired, or was revoked, signs nothing.',
+  },
+  FLEET_SIGNERS_INVALID: {
+    status: 400,
+    retryable: false,
+    message: '{path} cannot be used as the list of signers of the fleet: {problem}.',
+    help: '`--fleet-signers` names a file or a folder of files, each with lines of allowed signers for SSH keys or with armoured OpenPGP keys (docs/fleet.md). SSH keys need `ssh-keygen` on the machine, OpenPGP keys `gpg`. A server does not start with a list that it cannot use; if the list breaks while it runs, no commit is taken.',
   },
   FLEET_FOLLOWED: {
     status: 409,

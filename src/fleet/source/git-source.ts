@@ -4,7 +4,9 @@ import { EspalierError, messageOf } from '../../core/index.ts';
 import { maxManifestBytes } from '../manifest/read-manifest.ts';
 import type { FleetSource, OpenedPath, OpenOptions, SourceState } from './fleet-source.ts';
 import { type SourceAddress, withoutSecrets } from './parse-source.ts';
-import { type GitAnswer, type GitOptions, reasonOf, runGit } from './run-git.ts';
+import { type GitOptions, reasonOf, runGit } from './run-git.ts';
+import type { ProgramAnswer } from './run-program.ts';
+import { openSigners, type Signers } from './signers.ts';
 import { verifyCommit } from './verify-commit.ts';
 
 export interface GitSourceOptions {
@@ -13,7 +15,7 @@ export interface GitSourceOptions {
   readonly cache: string;
   /** Default: the branch to which the repository's HEAD points. */
   readonly branch?: string | undefined;
-  /** A file of allowed signers, in the form of `ssh-keygen`. undefined: commits need no signature. */
+  /** A file or a folder that says whose keys may sign, see readSignerLists. undefined: commits need no signature. */
   readonly signers?: string | undefined;
   readonly timeoutMs?: number | undefined;
 }
@@ -73,8 +75,7 @@ export class GitSource implements FleetSource {
   }
 
   async read({ commit }: SourceState, signal: AbortSignal): Promise<string> {
-    const { signers } = this.#options;
-    if (signers !== undefined) await verifyCommit(commit, { signers, git: (words) => this.#git(words, { signal }) });
+    await this.#verify(commit, signal);
     const file = posix.join(this.#options.address.folder, 'fleet.yaml');
     const problem = (words: string): EspalierError =>
       new EspalierError('FLEET_INVALID', { place: file, problem: words });
@@ -86,6 +87,29 @@ export class GitSource implements FleetSource {
     });
     if (text.code !== 0) throw problem('the commit has no such file');
     return text.stdout;
+  }
+
+  /**
+   * Checks that the list of signers can be used, if there is one.
+   * @throws EspalierError FLEET_SIGNERS_INVALID
+   */
+  async assertSigners(signal: AbortSignal): Promise<void> {
+    const { signers } = this.#options;
+    if (signers === undefined) return;
+    const opened = await this.#openSigners(signers, signal);
+    await opened[Symbol.asyncDispose]();
+  }
+
+  async #verify(commit: string, signal: AbortSignal): Promise<void> {
+    const { signers: path } = this.#options;
+    if (path === undefined) return;
+    // WHY each time: a key that is taken out of the list signs nothing any more, without a restart.
+    await using signers = await this.#openSigners(path, signal);
+    await verifyCommit(commit, { signers, git: (words, env = {}) => this.#git(words, { signal, env }) });
+  }
+
+  #openSigners(path: string, signal: AbortSignal): Promise<Signers> {
+    return openSigners(path, { folder: `${this.#options.cache}-signers`, timeoutMs: this.#timeoutMs, signal });
   }
 
   async open(path: string, { state, staging, signal }: OpenOptions): Promise<OpenedPath | undefined> {
@@ -119,7 +143,7 @@ export class GitSource implements FleetSource {
   #git(
     words: readonly string[],
     options: Pick<GitOptions, 'signal' | 'protocol' | 'maxBytes'> & { readonly env?: Readonly<Record<string, string>> },
-  ): Promise<GitAnswer> {
+  ): Promise<ProgramAnswer> {
     return runGit(words, { gitDir: this.#options.cache, timeoutMs: this.#timeoutMs, ...options });
   }
 }

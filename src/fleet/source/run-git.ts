@@ -1,12 +1,4 @@
-import { execFile } from 'node:child_process';
-import { messageOf } from '../../core/index.ts';
-
-/** What a run of git has said. */
-export interface GitAnswer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { environment, type ProgramAnswer, runProgram } from './run-program.ts';
 
 export interface GitOptions {
   /** The bare repository. */
@@ -37,59 +29,27 @@ const settings = [
  * Runs the machine's git. It asks nobody for anything, runs no hook, and ends after a time.
  * @throws an error in words if git cannot be started, was stopped, or took too long
  */
-export function runGit(words: readonly string[], options: GitOptions): Promise<GitAnswer> {
+export function runGit(words: readonly string[], options: GitOptions): Promise<ProgramAnswer> {
   const { gitDir, protocol = '', timeoutMs, maxBytes = 4 * 2 ** 20, signal } = options;
   const args = [...settings.flatMap((setting) => ['-c', setting]), `--git-dir=${gitDir}`, ...words];
-  const env = { ...environment(), GIT_ALLOW_PROTOCOL: protocol, ...options.env };
-  return new Promise((resolve, reject) => {
-    execFile(
-      'git',
-      args,
-      {
-        env,
-        timeout: timeoutMs,
-        killSignal: 'SIGKILL',
-        maxBuffer: maxBytes,
-        signal,
-        encoding: 'utf8',
-        windowsHide: true,
-      },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : error.code;
-        if (typeof code === 'number') return resolve({ code, stdout, stderr });
-        if (signal.aborted) return reject(signal.reason);
-        reject(new Error(problemOf(error, timeoutMs), { cause: error }));
-      },
-    );
-  });
+  const env = { ...gitEnvironment(), GIT_ALLOW_PROTOCOL: protocol, ...options.env };
+  return runProgram('git', args, { env, timeoutMs, maxBytes, signal });
 }
 
-function problemOf(error: unknown, timeoutMs: number): string {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'there is no git on this machine';
-  if (error instanceof Error && 'killed' in error && error.killed === true) {
-    return `git had not ended after ${timeoutMs / 1000} s`;
-  }
-  return messageOf(error);
-}
-
-/** WHY not all of it: variables of a git that runs around the server would lead this one elsewhere. */
-function environment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('GIT_'),
-  );
-  const keptGit = ['GIT_SSL_CAINFO', 'GIT_SSH_COMMAND'].flatMap((name) => {
+function gitEnvironment(): Record<string, string> {
+  const kept = ['GIT_SSL_CAINFO', 'GIT_SSH_COMMAND'].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   return {
-    ...Object.fromEntries([...kept, ...keptGit]),
+    ...environment(),
+    ...Object.fromEntries(kept),
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '',
     SSH_ASKPASS: '',
     GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'] ?? 'ssh -oBatchMode=yes -oConnectTimeout=10',
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_LFS_SKIP_SMUDGE: '1',
-    LC_ALL: 'C',
   };
 }
 

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 export const noGit = reasonOf(['git', '--version']);
 export const noSshKeygen = noGit ?? reasonOf(['ssh-keygen', '-?']);
 
-function reasonOf([program = '', ...words]: readonly string[]): string | undefined {
+export function reasonOf([program = '', ...words]: readonly string[]): string | undefined {
   try {
     execFileSync(program, words, { stdio: 'ignore' });
     return undefined;
@@ -21,6 +21,8 @@ function reasonOf([program = '', ...words]: readonly string[]): string | undefin
 export interface CommitOptions {
   /** A file of an SSH key that signs. */
   readonly key?: string;
+  /** An OpenPGP key that signs, by its fingerprint, and the gpg that has it. */
+  readonly openpgp?: { readonly key: string; readonly program: string };
   readonly subject?: string;
 }
 
@@ -57,17 +59,29 @@ export class GitRepository implements Disposable {
   /** Writes files, and makes a commit of everything. @returns the commit */
   commit(
     files: Readonly<Record<string, string | Uint8Array>>,
-    { key, subject = 'a change' }: CommitOptions = {},
+    { key, openpgp, subject = 'a change' }: CommitOptions = {},
   ): string {
     for (const [name, content] of Object.entries(files)) {
       mkdirSync(dirname(join(this.dir, name)), { recursive: true });
       writeFileSync(join(this.dir, name), content);
     }
     this.git('add', '--all');
-    const signed = key === undefined ? [] : ['-c', 'gpg.format=ssh', '-c', `user.signingKey=${key}`];
-    const how = key === undefined ? '--no-gpg-sign' : '-S';
-    this.git(...signed, 'commit', '--quiet', '--allow-empty', how, '-m', subject);
+    const ssh = key === undefined ? [] : ['gpg.format=ssh', `user.signingKey=${key}`];
+    const gpg = openpgp === undefined ? [] : [`gpg.program=${openpgp.program}`, `user.signingKey=${openpgp.key}`];
+    const settings = [...ssh, ...gpg];
+    const how = settings.length === 0 ? '--no-gpg-sign' : '-S';
+    this.git(...settings.flatMap((one) => ['-c', one]), 'commit', '--quiet', '--allow-empty', how, '-m', subject);
     return this.git('rev-parse', 'HEAD').trim();
+  }
+
+  /** Puts a commit in place of the newest one, with another text. */
+  forge(change: (raw: string) => string): void {
+    const raw = this.git('cat-file', 'commit', 'HEAD');
+    const changed = change(raw);
+    if (changed === raw) throw new TypeError('nothing was changed');
+    const file = join(this.dir, '.git', 'forged');
+    writeFileSync(file, changed);
+    this.git('update-ref', 'refs/heads/main', this.git('hash-object', '-t', 'commit', '-w', file).trim());
   }
 
   [Symbol.dispose](): void {

@@ -89,6 +89,13 @@ describe.skipIf(noGit !== undefined)('a server that follows a repository', () =>
   });
 });
 
+describe('a list of signers that cannot be used', () => {
+  it('is told at the start, and nothing is served', async () => {
+    const opened = open({ fleet: `file://${folder}/gone`, fleetSigners: join(folder, 'none') });
+    await expect(opened).rejects.toMatchObject({ code: 'FLEET_SIGNERS_INVALID' });
+  });
+});
+
 describe('a manifest that is applied by hand', () => {
   it('is compared, brings its adapters along, and leaves what lives where it cannot be applied', async () => {
     const { text, digests } = await declare(folder);

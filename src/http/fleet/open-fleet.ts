@@ -14,7 +14,7 @@ export interface FleetSettings {
   readonly fleetBranch?: string | undefined;
   /** Milliseconds between two looks. Default: 5 seconds. */
   readonly fleetIntervalMs?: number | undefined;
-  /** A file of allowed signers, in the form of `ssh-keygen`: commits must be signed by one of them. */
+  /** A file or a folder that says whose keys must have signed the commits: allowed signers of `ssh-keygen`, or armoured OpenPGP keys. */
   readonly fleetSigners?: string | undefined;
   /** A folder for adapters that do not lie in the repository. */
   readonly fleetAdapters?: string | undefined;
@@ -58,16 +58,20 @@ function refuse(name: string, expected: ConstructorParameters<typeof EspalierErr
 /**
  * The fleet of a server with a store. It has served what was applied before when this resolves.
  * @returns undefined if the server has no store
+ * @throws EspalierError FLEET_SIGNERS_INVALID
  */
 export async function openFleet({ settings, base, generation, keys }: OpenFleetContext): Promise<Fleet | undefined> {
   const { store, fleetAdapters, fleetIntervalMs } = settings;
   const { control, rollouts, audit, baseName } = generation.context;
   if (store === undefined || control === undefined || rollouts === undefined) return undefined;
   const folder = join(store, 'fleet');
+  const source = sourceOf(settings, folder);
+  // WHY before anything is served: a list that cannot be read lets no commit in, and nobody would see it before the next one.
+  if (source instanceof GitSource) await source.assertSigners(new AbortController().signal);
   const fingerprint = await fingerprintBase(base);
   return Fleet.open({
     server: createFleetServer({ baseName, fingerprint, control, rollouts, audit, keyNames: () => keys.names() }),
-    source: sourceOf(settings, folder),
+    source,
     record: new FleetRecord(join(folder, 'state.json')),
     adapters: fleetAdapters,
     intervalMs: fleetIntervalMs,
