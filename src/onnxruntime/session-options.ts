@@ -30,6 +30,11 @@ export interface SessionOptions {
   readonly disabledOptimizers?: readonly string[];
   /** Allocates all intermediate results of input shapes that have occurred before in one block. Default: on. */
   readonly memoryPattern?: boolean;
+  /**
+   * Lets a result take the memory of an earlier one of the same shape, which is then kept between the two, however long that is. Default:
+   * on. Without it, memory is free for any other result as soon as the last reader of the one in it has run.
+   */
+  readonly memoryReuse?: boolean;
   /** Keeps freed memory for the next run instead of returning it to the system. Default: on. */
   readonly arena?: boolean;
   /** Path prefix of a file to which `endProfiling()` writes a trace with the time of each operator. */
@@ -39,6 +44,9 @@ export interface SessionOptions {
 }
 
 export type Optimization = 'all' | 'extended' | 'basic' | 'none';
+
+/** ORT_PARALLEL of ExecutionMode. */
+const parallel = 1;
 
 /** GraphOptimizationLevel. */
 const optimizationLevels: Readonly<Record<Optimization, number>> = { none: 0, basic: 1, extended: 2, all: 99 };
@@ -61,6 +69,8 @@ export function createSessionOptions(options: SessionOptions, pool?: ThreadPool)
     api.SetSessionGraphOptimizationLevel(native, level);
     appendProvider(native, options.provider ?? 'cpu', options.providerOptions);
     if (options.memoryPattern === false) api.DisableMemPattern(native);
+    // WHY: only the plan for this mode reuses no memory. With one thread between operators, they still run in sequence.
+    if (options.memoryReuse === false) api.SetSessionExecutionMode(native, parallel);
     if (options.arena === false) api.DisableCpuMemArena(native);
     if (options.profilePrefix !== undefined) api.EnableProfiling(native, options.profilePrefix);
     for (const [key, value] of Object.entries(configOf(options))) api.AddSessionConfigEntry(native, key, value);
@@ -78,6 +88,8 @@ export function createSessionOptions(options: SessionOptions, pool?: ThreadPool)
 function giveThreads(native: Pointer, { threads, spinUs, denormalsAsZero }: ThreadPool): void {
   const { api } = ort();
   api.SetIntraOpNumThreads(native, threads);
+  // WHY one: as in the environment.
+  api.SetInterOpNumThreads(native, 1);
   const config = {
     'session.intra_op.allow_spinning': '1',
     'session.intra_op.spin_duration_us': String(spinUs),

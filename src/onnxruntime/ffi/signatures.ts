@@ -41,6 +41,8 @@ export const signatures = {
   CreateSessionOptions: status('buffer'),
   DisablePerSessionThreads: status('pointer'),
   SetIntraOpNumThreads: status('pointer', 'int'),
+  SetInterOpNumThreads: status('pointer', 'int'),
+  SetSessionExecutionMode: status('pointer', 'int'),
   SetSessionGraphOptimizationLevel: status('pointer', 'int'),
   DisableMemPattern: status('pointer'),
   DisableCpuMemArena: status('pointer'),
@@ -127,6 +129,11 @@ export const signatures = {
   CreateLoraAdapterFromArray: status('pointer', 'size', 'pointer', 'buffer'),
   RunOptionsAddActiveLoraAdapter: status('pointer', 'pointer'),
   ReleaseLoraAdapter: release,
+
+  // Called by tests only, which ask how much memory runs have needed.
+  AllocatorGetStats: statusSince(23, 'pointer', 'buffer'),
+  GetKeyValue: { result: 'text', arguments: ['pointer', 'text'], since: 22 },
+  ReleaseKeyValuePairs: release,
 } as const satisfies Partial<Record<ApiName, Signature>>;
 
 export type Signatures = typeof signatures;

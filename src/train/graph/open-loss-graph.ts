@@ -36,7 +36,14 @@ export async function openLossGraph(
   // WHY here: the graph has been built and decoded, and a training run allocates so little in JavaScript that V8 would keep all of it.
   if (graph.savesMemory === true) collectGarbage();
   // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
-  const options = { varyingShapes: true, ...given, config: { ...(graph.isUnpacked && unpacked), ...config } };
+  // WHY no reuse where memory is saved: the results of a layer would keep their memory until the same layer is computed again.
+  const memoryReuse = graph.savesMemory !== true;
+  const options = {
+    varyingShapes: true,
+    memoryReuse,
+    ...given,
+    config: { ...(graph.isUnpacked && unpacked), ...config },
+  };
   return openPreparedGraph({ ...graph, bytes }, { environment, session: options });
 }
 
