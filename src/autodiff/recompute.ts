@@ -1,6 +1,7 @@
-import { sortNodes, Tape, zeroAfter, type Graph, type Model, type Node, type Value } from '../ir/index.ts';
+import { evaluateDim, sortNodes, Tape, zeroAfter, type Graph, type Model, type Node, type Value } from '../ir/index.ts';
 import { gradientKey } from './differentiate.ts';
 import { cast } from './emit.ts';
+import { spareEnds } from './spare-ends.ts';
 
 /** Metadata of every node that computes a value of the forward pass a second time: the name of the first node. */
 export const recomputedKey = 'espalier.recomputed';
@@ -23,7 +24,7 @@ const random = new Set([
  * the same.
  *
  * A layer ends at a value through which everything goes that depends on a parameter, and that several nodes read: in a transformer the
- * sum after the attention and the sum after the feed-forward part.
+ * sum after the attention and the sum after the feed-forward part. Where it saves memory, every second end is left out (`spareEnds`).
  *
  * WHY the second computation reads its input through a Reshape, whose shape depends on the gradient behind the layer: otherwise ONNX
  * Runtime finds that both nodes are equal and keeps one of them, or runs both at the beginning.
@@ -33,19 +34,21 @@ const random = new Set([
  *
  * @param totals  the gradients of the values of the forward pass, as `differentiate` gives them
  * @param parameters  the gradient of each parameter
+ * @param dims  sizes of symbolic dimensions by which values are compared. Default: no end is left out
  * @returns how many nodes were added
  */
-export function recompute(model: Model, { totals, parameters }: Gradients): number {
-  const layers = findLayers(model.graph, { totals, parameters });
+export function recompute(model: Model, options: RecomputeOptions): number {
+  const layers = findLayers(model.graph, options);
   const before = model.graph.nodes.length;
   for (const layer of layers) repeat(model, layer);
   sortNodes(model.graph);
   return model.graph.nodes.length - before;
 }
 
-export interface Gradients {
+export interface RecomputeOptions {
   readonly totals: ReadonlyMap<Value, Value>;
   readonly parameters: ReadonlyMap<Value, Value>;
+  readonly dims?: ReadonlyMap<string, number>;
 }
 
 interface Layer {
@@ -63,17 +66,12 @@ function isForward(node: Node): boolean {
 }
 
 /** The layers of the forward pass except the last one, whose values the backward pass reads first. */
-function findLayers(graph: Graph, { totals: gradients, parameters }: Gradients): Layer[] {
+function findLayers(graph: Graph, { totals: gradients, parameters, dims }: RecomputeOptions): Layer[] {
   const forward = graph.nodes.filter(isForward);
-  const onPath = (node: Node): boolean => node.outputs.some((output) => output && gradients.has(output));
-  const ends = cutsOf(forward.filter(onPath), gradients);
-  const place = new Map<Node, number>();
-  let index = 0;
-  for (const node of forward.filter(onPath)) {
-    place.set(node, index);
-    if (node === ends[index]?.after) index += 1;
-  }
-  addOthers(forward, place);
+  const path = forward.filter((node) => node.outputs.some((output) => output && gradients.has(output)));
+  const all = cutsOf(path, gradients);
+  const ends = dims === undefined ? all : keptEnds(all, { place: placesOf(forward, { path, ends: all }), dims });
+  const place = placesOf(forward, { path, ends });
   return ends.flatMap(({ value }, layer) => {
     const gradient = gradients.get(value);
     if (gradient === undefined) return [];
@@ -84,6 +82,40 @@ function findLayers(graph: Graph, { totals: gradients, parameters }: Gradients):
     const after = [gradient, ...next.map(([, each]) => each)];
     return [{ nodes, start: ends[layer - 1]?.value, end: value, after }];
   });
+}
+
+/** The layer of each node, by its index. */
+function placesOf(
+  forward: readonly Node[],
+  { path, ends }: { path: readonly Node[]; ends: readonly Cut[] },
+): Map<Node, number> {
+  const place = new Map<Node, number>();
+  let index = 0;
+  for (const node of path) {
+    place.set(node, index);
+    if (node === ends[index]?.after) index += 1;
+  }
+  addOthers(forward, place);
+  return place;
+}
+
+interface Sizes {
+  readonly place: ReadonlyMap<Node, number>;
+  readonly dims: ReadonlyMap<string, number>;
+}
+
+function keptEnds(ends: readonly Cut[], { place, dims }: Sizes): Cut[] {
+  const sizeOf = ({ shape }: Value): number =>
+    (shape ?? [undefined]).reduce<number>((size, dim) => size * (evaluateDim(dim, dims) ?? NaN), 1);
+  const within = ends.map(() => 0);
+  for (const [node, index] of place) {
+    for (const output of node.outputs) {
+      const isRead = output && output !== ends[index]?.value && [...output.uses].some((use) => !isForward(use.node));
+      if (isRead && canRepeat(node)) within[index] = (within[index] ?? 0) + sizeOf(output);
+    }
+  }
+  const spared = spareEnds(ends.map(({ value }, i) => ({ end: sizeOf(value), within: within[i] ?? NaN })));
+  return ends.filter((_, index) => !spared.has(index));
 }
 
 function readers(value: Value): Node[] {

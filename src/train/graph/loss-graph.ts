@@ -129,7 +129,7 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
 /** The inputs that are not weights. */
 export const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
 
-export interface GradientOptions extends Pick<LossGraphOptions, 'recompute' | 'roundProducts'> {
+export interface GradientOptions extends Pick<LossGraphOptions, 'recompute' | 'roundProducts' | 'maxLength'> {
   /** Whether gradients may be changed where they are written, before the run ends. Default: false. */
   readonly areChanged?: boolean;
 }
@@ -140,7 +140,8 @@ export function addGradients(model: Model, parameters: readonly Value[], options
   const totals = new Map<Value, Value>();
   const gradients = differentiate(model, { loss: lossOf(graph), parameters, totals });
   runPasses(model, [dequantizeAgain, ...(options.roundProducts === true ? [] : [transposeBytes])]);
-  if (options.recompute === true) recompute(model, { totals, parameters: gradients });
+  if (options.recompute === true)
+    recompute(model, { totals, parameters: gradients, dims: dimsOfRow(options.maxLength) });
   if (options.roundProducts === true) runPasses(model, [roundProducts]);
   const outputs = new Map<Value, Value>();
   for (const parameter of parameters) {
@@ -152,6 +153,11 @@ export function addGradients(model: Model, parameters: readonly Value[], options
     outputs.set(parameter, gradient);
   }
   return outputs;
+}
+
+/** WHY one row: how many there are changes no ratio between two results. */
+function dimsOfRow(tokens: number): Map<string, number> {
+  return new Map([['batch', 1], ...['seq', 'tokens', 'places'].map((name) => [name, tokens] as const)]);
 }
 
 function lossOf(graph: Graph): Value {

@@ -81,7 +81,7 @@ export async function createJointGraph(
   takeLossInChunks(model, { gradients, rows, roundProducts: isRounded });
   if (!gradients) runPasses(model, [isRounded === true ? roundProducts : transposeBytes]);
   const outputs = gradients
-    ? addGradients(model, values.flat(), { recompute, roundProducts: isRounded })
+    ? addGradients(model, values.flat(), { recompute, maxLength, roundProducts: isRounded })
     : new Map<Value, Value>();
   await breathe();
   const isUnpacked = isHeldOnce(graph, { recompute, pack });
