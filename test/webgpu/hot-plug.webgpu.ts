@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { breathe, createRandom } from '../../src/core/index.ts';
+import { createRandom } from '../../src/core/index.ts';
 import { EngineArena } from '../../src/engine/adapters/engine-arena.ts';
 import { assertNothingAlive } from '../../src/engine/testing/assert-nothing-alive.ts';
 import { collectIds } from '../../src/engine/testing/collect.ts';
@@ -13,6 +13,8 @@ import { isShort, onWebGpu } from './cases.ts';
 
 const [swaps, clients] = isShort ? [20, 4] : [1000, 16];
 const brokenSwaps = isShort ? 40 : 100;
+/** Milliseconds. A software driver takes about a second for each replacement, and more beside other work. */
+const timeout = 10_000 * Math.max(swaps, brokenSwaps);
 const variants = 3;
 const longest = 17;
 const prompt = Array.from({ length: 4 }, (_, i) => createRandom(i, 'prompt').integer(128));
@@ -60,6 +62,7 @@ function versionOf(place: number): Adapter {
 async function replaceUnderLoad(engine: ServedEngine, count: number) {
   const outcome = { answers: 0, mixed: 0, overtaken: 0 };
   let [tokens, isReplacing] = [0, true];
+  let [enough, wake] = [0, (): void => undefined];
   const client = async (_: unknown, place: number): Promise<void> => {
     for (let turn = 0; isReplacing; turn++) {
       // WHY of many lengths: streams that begin and end together never share a batch with another version.
@@ -69,7 +72,7 @@ async function replaceUnderLoad(engine: ServedEngine, count: number) {
       const ids: number[] = [];
       for await (const { token } of stream) {
         ids.push(token);
-        tokens++;
+        if (++tokens >= enough) wake();
       }
       outcome.answers++;
       const whole = expected[Number(version.split(':')[0])] ?? [];
@@ -81,14 +84,17 @@ async function replaceUnderLoad(engine: ServedEngine, count: number) {
   for (let place = 1; place <= count; place++) {
     await engine.adapters.replace('policy', versionOf(place));
     // About one step of the batch between two replacements.
-    for (const enough = tokens + clients; tokens < enough;) await breathe();
+    enough = tokens + clients;
+    await new Promise<void>((resolve) => (wake = resolve));
+    if (!isShort && place % 50 === 0)
+      process.stdout.write(`${place} of ${count} replacements, ${JSON.stringify(outcome)}\n`);
   }
   isReplacing = false;
   await Promise.all(asking);
   return outcome;
 }
 
-describe(`${swaps} replacements of an adapter under ${clients} streams on WebGPU`, () => {
+describe(`${swaps} replacements of an adapter under ${clients} streams on WebGPU`, { timeout }, () => {
   it('stand on versions whose answers all differ', () => {
     expect(new Set(expected.map((ids) => String(ids.slice(0, 5)))).size).toBe(variants);
   });
@@ -97,6 +103,7 @@ describe(`${swaps} replacements of an adapter under ${clients} streams on WebGPU
     await using engine = await open();
     await engine.adapters.load('policy', versionOf(0));
     const outcome = await replaceUnderLoad(engine, swaps);
+    process.stdout.write(`${swaps} replacements: ${JSON.stringify(outcome)}\n`);
     expect(outcome.mixed).toBe(0);
     // It says nothing unless answers really lived through replacements.
     expect(outcome.overtaken).toBeGreaterThan(clients);
@@ -114,6 +121,8 @@ describe(`${swaps} replacements of an adapter under ${clients} streams on WebGPU
       await activate(claim);
       arena.release(claim);
     };
-    expect((await replaceUnderLoad(engine, brokenSwaps)).mixed).toBeGreaterThan(0);
+    const outcome = await replaceUnderLoad(engine, brokenSwaps);
+    process.stdout.write(`${brokenSwaps} replacements without leases: ${JSON.stringify(outcome)}\n`);
+    expect(outcome.mixed).toBeGreaterThan(0);
   });
 });
