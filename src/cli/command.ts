@@ -11,14 +11,16 @@ export interface CommandContext {
   readonly spinUs: number;
   /** Where models run. */
   readonly provider: ProviderChoice;
+  /** Bytes that may be held on the device of a provider; undefined for as many as it gives. */
+  readonly deviceMemory: number | undefined;
   /** Aborts at Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
   readonly signal: AbortSignal;
   readonly output: Output;
 }
 
 /**
- * One command of `espalier` as data. `program.ts` adds `--json`, `--threads`, `--spin-us`, `--provider` and `--help`. A new command needs a file in `commands/`
- * and a line in `command-list.ts`.
+ * One command of `espalier` as data. `program.ts` adds `--json`, `--threads`, `--spin-us`, `--provider`, `--device-memory` and `--help`.
+ * A new command needs a file in `commands/` and a line in `command-list.ts`.
  */
 export interface CommandDefinition {
   /** One word, or two for a command of a group: `adapter convert`. */

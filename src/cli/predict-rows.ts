@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
-import { basePath, choosePrompt, inputTypes, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import {
+  basePath,
+  choosePrompt,
+  inputTypes,
+  openBaseModel,
+  storedBytes,
+  verifyWeights,
+  type BaseModel,
+} from '../models/index.ts';
 import { openPredictor, type PredictRow, type TokenSource } from '../evaluate/index.ts';
 import { openChosenEnvironment } from '../execution/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
@@ -65,7 +73,7 @@ export async function predictRows(
   const rows = await readRows(read, base, context.signal);
   const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase, output: context.output });
   await verifyWeights(base, context);
-  using environment = await openChosenEnvironment(context);
+  using environment = await openChosenEnvironment({ ...context, weights: storedBytes(base.stored) });
   const longest = rows.reduce((length, row) => Math.max(length, 'inputs' in row ? 1 : row.inputIds.length), 1);
   const maxLength = Math.min(longest, base.config.maxPositions);
   using predictor = await openPredictor({ base, environment, task, adapters, maxLength });

@@ -130,6 +130,7 @@ function addCommand(
     '--provider <name>',
     `where models run: ${providerChoices.join(', ')}; auto takes a GPU where it measured faster (default: cpu)`,
   );
+  command.option('--device-memory <mb>', 'megabytes that may be held on a GPU (default: as many as it gives)');
   command.action(async () => {
     const { context, rest } = readCommon(command.opts(), streams, signal);
     const positional = Object.fromEntries(
@@ -147,6 +148,7 @@ const commonOptions = z.looseObject({
   threads: positiveInteger.optional(),
   spinUs: wholeNumber.optional(),
   provider: z.enum(providerChoices, { error: providerChoices.join(', ') }).default('cpu'),
+  deviceMemory: positiveInteger.optional(),
 });
 
 function readCommon(
@@ -154,9 +156,12 @@ function readCommon(
   streams: OutputStreams,
   signal: AbortSignal,
 ): { context: CommandContext; rest: Record<string, unknown> } {
-  const { json, threads: asked, spinUs = usualSpinUs, provider, ...rest } = readOptions(commonOptions, options);
+  const common = readOptions(commonOptions, options);
+  const { json, threads: asked, spinUs = usualSpinUs, provider, deviceMemory: megabytes, ...rest } = common;
   const threads = decideThreads(asked).compute;
-  return { context: { json, threads, spinUs, provider, signal, output: createOutput(streams, { json }) }, rest };
+  const deviceMemory = megabytes && megabytes * 2 ** 20;
+  const output = createOutput(streams, { json });
+  return { context: { json, threads, spinUs, provider, deviceMemory, signal, output }, rest };
 }
 
 /** Commander's text is "error: unknown option '--rnak'", followed on its own line by "(Did you mean --rank?)". */

@@ -1,3 +1,4 @@
+import { definedOnly } from '../core/index.ts';
 import { planManyConfigured, type RunEvent, trainManyConfigured } from '../library/index.ts';
 import type { RunEnd, RunsForecast, RunsSettings } from '../train/index.ts';
 import { exitCodes, type CommandContext } from './command.ts';
@@ -20,8 +21,8 @@ export async function trainRuns(
   { dryRun, maxPassTokens, ...options }: TrainRunsOptions,
   context: CommandContext,
 ): Promise<number> {
-  const { output, threads, spinUs, provider, signal } = context;
-  const run = { threads, spinUs, provider, signal, ...(maxPassTokens !== undefined && { maxPassTokens }) };
+  const { output, threads, spinUs, provider, deviceMemory, signal } = context;
+  const run = { threads, spinUs, provider, signal, ...definedOnly({ maxPassTokens, deviceMemory }) };
   if (dryRun) {
     const forecast = await planManyConfigured(settings, run);
     output.answer(forecast, () => describeRunsForecast(forecast));

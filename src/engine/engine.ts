@@ -1,15 +1,13 @@
 import type { AdapterArena } from '../routing/index.ts';
 import { definedOnly, EspalierError, systemClock, type Clock } from '../core/index.ts';
-import { matchTargets } from '../lora/index.ts';
-import type { BaseModel, QuantizedWeight } from '../models/index.ts';
+import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { Sequence } from './sequence/sequence.ts';
-import { AdapterStack } from './adapters/adapter-stack.ts';
-import { EngineArena } from './adapters/engine-arena.ts';
+import type { EngineArena } from './adapters/engine-arena.ts';
+import { adaptedModules, openArena } from './adapters/open-arena.ts';
 import type { PreparedAdapter } from './adapters/prepared-adapter.ts';
 import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './adapters/sequence-adapters.ts';
 import { assertAlone, assertSingle, checkRequest } from './sequence/check-request.ts';
-import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { type EngineLoad, engineLoad } from './engine-load.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
@@ -19,6 +17,7 @@ import type { EndedSequence } from './sequence/ended-sequence.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant, Reservation } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
+import { planDevice } from './runner/plan-device.ts';
 import { bytesPerState, defaultKvBudget, kvBytesPerToken, planKvRoom, type KvRoom } from './runner/kv-budget.ts';
 import { openRunner } from './runner/open-runner.ts';
 import type { StepRunner } from './runner/step-runner.ts';
@@ -99,9 +98,6 @@ const mostSlots = 16;
 /** Memory for the logits of one run if a prompt's logits are wanted after every token: about fifty tokens of the largest vocabularies. */
 const reportedBytes = 32 << 20;
 
-/** A usual rank. Unused adapters stay in place below this many rows for each slot. */
-const keptRowsPerSlot = 16;
-
 /** Several prompts may be run between two decode steps, but not so many that streams visibly pause. */
 const prefillRuns = 4;
 
@@ -109,7 +105,7 @@ const prefillRuns = 4;
  * Opens a base for serving: its decode graph, room for keys and values, and room for adapters. A base without a decode graph (a file
  * that was exported without a cache) is served by running each whole row for every token, which is exact and slower.
  *
- * @throws EspalierError OPTION_INVALID, KV_MEMORY, LORA_TARGET_UNMATCHED, ORT_FAILED
+ * @throws EspalierError OPTION_INVALID, KV_MEMORY, DEVICE_MEMORY, LORA_TARGET_UNMATCHED, ORT_FAILED
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { base, environment } = options;
@@ -118,12 +114,27 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   checkSizes(settings);
   checkPrefixes(base, settings);
   const sizesOf = { bytesPerToken: kvBytesPerToken(base), bytesPerState: bytesPerState(base) };
-  const room = planKvRoom({ ...sizesOf, maxLength, slots: settings.maxSlots, mostSlots, budget });
+  const modules = adaptedModules(base, settings);
+  const chunk = Math.min(prefillChunk, maxLength);
+  const device = await planDevice({
+    base,
+    environment,
+    modules,
+    extras: Number(settings.dora) + Number(settings.loraBias),
+    maxLength,
+    prefillChunk: chunk,
+    slots: settings.maxSlots,
+    mostSlots,
+    rows: options.adapterRows,
+    mostRows: settings.adapterRows,
+  });
+  const most = device?.slots ?? mostSlots;
+  const room = planKvRoom({ ...sizesOf, maxLength, slots: settings.maxSlots, mostSlots: most, budget });
   const { slots } = room;
-  const arena = await openArena(base, settings, { slots, environment });
+  const rows = device?.rows ?? settings.adapterRows;
+  const arena = await openArena(base, settings, { slots, environment, modules, rows });
   let runner: StepRunner | undefined;
   try {
-    const chunk = Math.min(prefillChunk, maxLength);
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk };
     const { batchInvariant } = settings;
@@ -185,41 +196,6 @@ function checkPrefixes({ config }: BaseModel, { prefixCache: actual = 0 }: Engin
   if (config.states === undefined || actual === 0) return;
   const expected = `0: prompts of ${config.family} cannot be kept, because its recurrent states hold whole rows`;
   throw new EspalierError('OPTION_INVALID', { name: 'prefixCache', expected, actual });
-}
-
-async function openArena(
-  base: BaseModel,
-  settings: EngineSettings,
-  { slots, environment }: { readonly slots: number; readonly environment: Environment },
-): Promise<EngineArena | undefined> {
-  const { adapterTargets: targets, maxLength, maxAdapterRank: maxRank, dora, loraBias, exactAdapters } = settings;
-  if (targets === false) return undefined;
-  const { modules: linears } = base;
-  const matched = new Set(matchTargets(linears, typeof targets === 'string' ? targets : [...targets]).modules);
-  const modules = linears.filter(({ path }) => matched.has(path));
-  const paths = modules.map(({ path }) => path);
-  const gains = dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
-  const hasGain = gains && ((path: string): boolean => !gains.problems.has(path));
-  const linear = new Set(modules.flatMap(({ path, kind = 'linear' }) => (kind === 'linear' ? [path] : [])));
-  const hasBias = loraBias ? (path: string): boolean => linear.has(path) : undefined;
-  // WHY only with a decode graph, and on the CPU: the engine that runs whole rows has no product of bytes, and GPUs have no kernel for it.
-  const isBytes =
-    exactAdapters || base.graphs.decode === undefined || environment.provider !== 'cpu'
-      ? undefined
-      : (path: string): boolean => roundsInputs(base.weights.get(`${path}.weight`)?.quantized);
-  const stack = new AdapterStack(modules, { rows: settings.adapterRows, hasGain, hasBias, isBytes });
-  const served = { modules: new Map(modules.map((module) => [module.path, module])), biases: loraBias };
-  return new EngineArena({ stack, ...served, maxRank, gains, keptRows: keptRowsPerSlot * slots });
-}
-
-/**
- * Whether the module's own product rounds its input to bytes.
- *
- * WHY not of unsigned bytes: where signed products must have narrow inputs, graphs with unsigned weights keep wide ones.
- */
-function roundsInputs(weight: QuantizedWeight | undefined): boolean {
-  if (weight?.kind === 'int8') return weight.signed;
-  return weight?.kind === 'blocks' && weight.activations === 'int8';
 }
 
 interface EngineParts {

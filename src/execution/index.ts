@@ -15,5 +15,6 @@ export {
   type ProviderChoice,
   providerChoices,
 } from './providers/provider-choice.ts';
+export { weightBytesOf } from './providers/weight-bytes.ts';
 export { openChosenEnvironment } from './providers/open-chosen-environment.ts';
 export { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';

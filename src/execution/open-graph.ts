@@ -1,11 +1,12 @@
 import { decodeModel, encodeModel, runPasses, runPassesInSlices, type Model } from '../ir/index.ts';
 import { returnFreedMemory } from '../native/index.ts';
-import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
+import type { Environment, ExecutionProvider, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
 import { wrongOnWebGpu } from './providers/webgpu-fallbacks.ts';
 import { hasHalves } from './providers/webgpu-halves.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
 import { floatTables } from './providers/webgpu-weights.ts';
+import { weightBytesOf } from './providers/weight-bytes.ts';
 import { computeConstants } from './constants/compute-constants.ts';
 import { decodeWeights } from './decode-weights.ts';
 import { mapShared } from './map-shared.ts';
@@ -75,7 +76,7 @@ export async function openPreparedGraph(
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
-  const fitting = provider === 'webgpu' ? await forWebGpu(bytes, environment) : { bytes, settings: {} };
+  const fitting = await fittingGraph(bytes, provider, environment);
   using constants = await computeConstants(computed, { folder, environment });
   using weights = await decodeWeights(decoded, folder);
   // WHY not on a device: it copies weights to memory of its own.
@@ -94,6 +95,16 @@ export async function openPreparedGraph(
   return graph;
 }
 
+async function fittingGraph(
+  bytes: Uint8Array,
+  provider: ExecutionProvider,
+  environment: Environment,
+): Promise<FittingGraph> {
+  if (provider === 'cpu') return { bytes, settings: {} };
+  if (provider === 'webgpu') return forWebGpu(bytes, environment);
+  return { bytes, settings: { weightBytes: weightBytesOf(decodeModel(bytes).graph) } };
+}
+
 /** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */
 async function forWebGpu(bytes: Uint8Array, environment: Environment): Promise<FittingGraph> {
   const model = decodeModel(bytes);
@@ -101,7 +112,10 @@ async function forWebGpu(bytes: Uint8Array, environment: Environment): Promise<F
   const passes = hasTables && !(await hasHalves(environment)) ? [floatTables, ...webgpuPasses] : webgpuPasses;
   const { modified } = runPasses(model, passes);
   const onCpu = wrongOnWebGpu(model);
-  const settings = onCpu.length > 0 ? { providerOptions: { forceCpuNodeNames: onCpu.join('\n') } } : {};
+  const settings = {
+    weightBytes: weightBytesOf(model.graph),
+    ...(onCpu.length > 0 && { providerOptions: { forceCpuNodeNames: onCpu.join('\n') } }),
+  };
   return { bytes: modified ? encodeModel(model) : bytes, settings };
 }
 

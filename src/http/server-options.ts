@@ -83,6 +83,8 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   readonly spinUs?: number;
   /** Where models run; by default on the CPU. Not read where `environment` is given. */
   readonly provider?: ProviderChoice;
+  /** Most bytes that may be held on the device of a provider. Not read where `environment` is given. */
+  readonly deviceMemory?: number;
   /** An environment that is open already, and stays so; by default the server opens one of its own. */
   readonly environment?: Environment;
   /** Sequences that run at once. Default: 16, or as many as `kvMemory` takes. */

@@ -10,6 +10,7 @@ import {
   PrivateBase,
   verifyWeights,
   type BaseModel,
+  storedBytes,
 } from '../models/index.ts';
 import { openChosenEnvironment } from '../execution/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -93,7 +94,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base && (isEncoder(base) ? 'encoder' : 'decoder'));
     const changed = base?.watch.changed;
-    const environment = options.environment ?? (await openOwnEnvironment(options));
+    const environment = options.environment ?? (await openOwnEnvironment(options, base?.base));
     if (options.environment === undefined) opened.push(async () => environment.dispose());
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
@@ -209,8 +210,10 @@ function openKeys(path: string, keys: KeyRing): Promise<KeysFile> {
   return KeysFile.open({ path, replace: (named) => keys.replace(named) });
 }
 
-function openOwnEnvironment({ threads, provider, spinUs }: ServerOptions): Promise<Environment> {
-  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinUs });
+function openOwnEnvironment(options: ServerOptions, base: BaseModel | undefined): Promise<Environment> {
+  const { threads, provider, spinUs, deviceMemory } = options;
+  const weights = base && storedBytes(base.stored);
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinUs, deviceMemory, weights });
 }
 
 interface OpenedBase {

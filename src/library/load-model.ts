@@ -13,6 +13,7 @@ import {
   PrivateBase,
   verifyWeights,
   type BaseModel,
+  storedBytes,
 } from '../models/index.ts';
 import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
@@ -41,6 +42,8 @@ const schema = z.object({
   spinUs: wholeNumber.optional(),
   /** Where the model runs: 'auto', 'cpu', 'webgpu' or 'cuda'. Default: the CPU. All models of a process share it. */
   provider: provider.optional(),
+  /** Most bytes that models, keys and values, and adapters may hold on a device. Default: as many as it gives. All models of a process share it. */
+  deviceMemory: count.optional(),
   /** Number of calls that run at once. Others wait. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
@@ -99,7 +102,7 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     const tokenizers = own ? new AdapterTokenizers({ folder: basePath(opened), tokenizer }) : undefined;
     const adapters = await loadAdapters(settings.adapters ?? {}, opened, { ...checks, tokenizers });
     await verifyWeights(opened, { signal: settings.signal });
-    const share = await shareEnvironment(settings);
+    const share = await shareEnvironment({ ...settings, weights: storedBytes(opened.stored) });
     given.push(() => share[Symbol.dispose]());
     const engine = await openEngine({
       base: opened,

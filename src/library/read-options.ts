@@ -14,6 +14,7 @@ export const environmentOptions = {
   threads: count.optional(),
   spinUs: wholeNumber.optional(),
   provider: provider.optional(),
+  deviceMemory: count.optional(),
 };
 /** Changes f32 [vocabulary] in place. */
 export const logitsFunction = z.custom<LogitsFunction>((value) => typeof value === 'function', {

@@ -116,6 +116,8 @@ const schema = z.object({
   spinUs: wholeNumber.optional(),
   /** Where models run: 'auto', 'cpu', 'webgpu' or 'cuda'. Default: the CPU. All models of a process share it. */
   provider: provider.optional(),
+  /** Most bytes that models, keys and values, and adapters may hold on a device. Default: as many as it gives. All models of a process share it. */
+  deviceMemory: count.optional(),
   /** Number of sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
@@ -191,8 +193,15 @@ export type ServeOptions = z.input<typeof schema>;
  * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, PORT_IN_USE; the errors of the base and the adapters. Nothing stays open then
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { threads, spinUs, provider: place, models = {}, ...rest } = readOptions(schema, options, 'serve');
-  const share = await shareEnvironment({ threads, spinUs, provider: place });
+  const {
+    threads,
+    spinUs,
+    provider: place,
+    deviceMemory,
+    models = {},
+    ...rest
+  } = readOptions(schema, options, 'serve');
+  const share = await shareEnvironment({ threads, spinUs, provider: place, deviceMemory });
   try {
     const { environment } = share;
     const sources = Object.entries(models).map(([name, file]) => ({ name, path: file }));

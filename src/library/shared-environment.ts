@@ -15,6 +15,10 @@ export interface EnvironmentWish {
   readonly provider?: ProviderChoice | undefined;
   /** Microseconds that threads wait in a busy loop within a run. Default: as those of the open environment, or 50. */
   readonly spinUs?: number | undefined;
+  /** Bytes that may be held on the device of a provider. Default: that of the open environment, or as many as the device gives. */
+  readonly deviceMemory?: number | undefined;
+  /** Bytes of the weights of the model that will run, by which `auto` decides. */
+  readonly weights?: number | undefined;
 }
 
 interface Shared {
@@ -55,13 +59,13 @@ export async function shareEnvironment(wish: EnvironmentWish = {}): Promise<Envi
   return { environment: opened, [Symbol.dispose]: () => letGo(opened) };
 }
 
-function open({ threads, provider, spinUs }: EnvironmentWish): Promise<Environment> {
-  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider, spinUs });
+function open({ threads, ...wish }: EnvironmentWish): Promise<Environment> {
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, ...wish });
 }
 
-function assertFits(environment: Environment, { threads, provider, spinUs }: EnvironmentWish): void {
-  const wanted = { threads, provider: provider === 'auto' ? undefined : provider, spinUs };
-  for (const name of ['threads', 'provider', 'spinUs'] as const) {
+function assertFits(environment: Environment, { threads, provider, spinUs, deviceMemory }: EnvironmentWish): void {
+  const wanted = { threads, provider: provider === 'auto' ? undefined : provider, spinUs, deviceMemory };
+  for (const name of ['threads', 'provider', 'spinUs', 'deviceMemory'] as const) {
     const actual = wanted[name];
     if (actual === undefined || actual === environment[name]) continue;
     const expected = `${String(environment[name])}, as what is open in this process already has`;

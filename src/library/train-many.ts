@@ -65,8 +65,8 @@ export async function trainManyConfigured(
   settings: RunsSettings,
   run: TrainManyRunOptions,
 ): Promise<readonly RunEnd[]> {
-  const { threads, spinUs, provider: place, onEvent, ...options } = run;
-  using share = await shareEnvironment({ threads, spinUs, provider: place });
+  const { threads, spinUs, provider: place, deviceMemory, onEvent, ...options } = run;
+  using share = await shareEnvironment({ threads, spinUs, provider: place, deviceMemory });
   return await runTrainings(settings.runs, {
     environment: share.environment,
     answer: answerPrompts,

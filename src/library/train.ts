@@ -29,6 +29,7 @@ const runSchema = z.object({
  * How a training runs. When `signal` aborts, the training ends after the current step and saves its result so far. `onEvent` is called
  * with the plan, each step, evaluation, sample and warning. `threads` is the number of threads that compute; the default
  * suits the cores and limits of the process. `provider` says where the training runs: 'auto', 'cpu' (the default), 'webgpu' or 'cuda'.
+ * `deviceMemory` is the most bytes that it may hold on a device.
  */
 export type TrainRunOptions = z.input<typeof runSchema>;
 
@@ -69,14 +70,21 @@ async function trainWith(
   heard: (event: TrainEvent) => void,
 ): Promise<TrainedModel> {
   const config = resolveTrainOptions(options);
-  const { threads, spinUs, provider: place, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
+  const {
+    threads,
+    spinUs,
+    provider: place,
+    deviceMemory,
+    signal: ending,
+    onEvent,
+  } = readOptions(runSchema, run, 'train');
   const told = (event: TrainEvent): void => {
     heard(event);
     onEvent?.(event);
   };
   const result = await trainConfigured(config, {
     onEvent: told,
-    ...definedOnly({ threads, spinUs, provider: place, signal: ending }),
+    ...definedOnly({ threads, spinUs, provider: place, deviceMemory, signal: ending }),
   });
   const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
   return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
@@ -87,8 +95,8 @@ export async function trainConfigured(
   config: TrainConfig,
   run: TrainRunOptions & { readonly group?: ProcessGroup },
 ): Promise<TrainResult> {
-  const { threads, spinUs, provider: place, ...options } = run;
-  using share = await shareEnvironment({ threads, spinUs, provider: place });
+  const { threads, spinUs, provider: place, deviceMemory, ...options } = run;
+  using share = await shareEnvironment({ threads, spinUs, provider: place, deviceMemory });
   return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });
 }
 

@@ -57,5 +57,5 @@ export { type CopyBaseOptions, PrivateBase } from './copy/private-base.ts';
 export { BaseWatch, type Lookout, type Watched } from './watch/base-watch.ts';
 export { fingerprintBase } from './fingerprint/fingerprint-base.ts';
 export { fingerprintKey, isOtherBase, readFingerprint } from './fingerprint/fingerprint-text.ts';
-export type { StoredTensors } from './stored-tensors.ts';
+export { storedBytes, type StoredTensors } from './stored-tensors.ts';
 export type { WeightRef } from './weight-ref.ts';

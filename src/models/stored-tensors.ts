@@ -16,3 +16,8 @@ export interface StoredTensors {
   /** The fingerprint in the files' metadata, of the base from which they were made. */
   readonly fingerprint?: string;
 }
+
+/** Bytes of all tensors in the files. */
+export function storedBytes({ tensors }: Pick<StoredTensors, 'tensors'>): number {
+  return [...tensors.values()].reduce((sum, one) => sum + ('bytes' in one ? one.bytes.length : one.length), 0);
+}

@@ -2,6 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
 import { dataTypeNumber } from '../tensor/index.ts';
 import type { DeviceLane } from './device-lane.ts';
+import { deviceLedger } from './device-ledger.ts';
 import { countToDevice, countToHost } from './device-traffic.ts';
 import { ort, receive } from './ffi/ort.ts';
 import type { ValueInfo } from './value-info.ts';
@@ -63,14 +64,6 @@ function isDevice(info: Pointer): boolean {
   return type[0] !== 0;
 }
 
-// WHY module state: the memory of a device is one, whichever sessions use it.
-let held = 0;
-
-/** Bytes of device memory that `DeviceMemory` holds in this process. Weights and intermediate results of sessions are not counted. */
-export function deviceBytes(): number {
-  return held;
-}
-
 export interface DeviceAllocation {
   readonly session: NativeHandle;
   readonly byteLength: number;
@@ -97,14 +90,14 @@ export class DeviceMemory {
     const { api } = ort();
     if (byteLength > largestBytes) {
       const reason = `one buffer may have at most ${largestBytes} bytes`;
-      throw new EspalierError('DEVICE_MEMORY', { what, bytes: byteLength, held, reason });
+      throw new EspalierError('DEVICE_MEMORY', { what, bytes: byteLength, held: deviceLedger.held().total, reason });
     }
     session.hold();
     try {
       const memory = await heap.lane.run(() => {
         const dims = BigInt64Array.of(BigInt(Math.ceil(byteLength / 4)));
-        const value = receive((out) =>
-          api.CreateTensorAsOrtValue(heap.allocator, dims, 1, dataTypeNumber('float32'), out),
+        const value = deviceLedger.counted({ use: 'memory', bytes: byteLength, what }, () =>
+          receive((out) => api.CreateTensorAsOrtValue(heap.allocator, dims, 1, dataTypeNumber('float32'), out)),
         );
         return new DeviceMemory(heap, value, { session, byteLength, what });
       });
@@ -119,6 +112,7 @@ export class DeviceMemory {
     } catch (cause) {
       if (!(cause instanceof EspalierError) || cause.code !== 'ORT_FAILED') throw cause;
       const reason = String(cause.details['reason'] ?? '');
+      const held = deviceLedger.held().total;
       throw new EspalierError('DEVICE_MEMORY', { what, bytes: byteLength, held, reason }, { cause });
     } finally {
       session.letGo();
@@ -131,9 +125,8 @@ export class DeviceMemory {
     this.byteLength = byteLength;
     this.#value = value;
     this[pointer] = receive((out) => api.GetTensorMutableData(value, out));
-    held += byteLength;
     const release = (): void => {
-      held -= byteLength;
+      deviceLedger.giveBack('memory', byteLength);
       api.ReleaseValue(value);
     };
     this[handle] = new NativeHandle('deviceMemory', () => heap.lane.soon(release), [session]);

@@ -3,6 +3,7 @@ import { ort, receive } from './ffi/ort.ts';
 import { handle, liveHandles, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
 import { Session, type SessionFacts } from './session.ts';
 import { DeviceLane } from './device-lane.ts';
+import { deviceLedger } from './device-ledger.ts';
 import { providers, type ExecutionProvider, type ProviderOptions } from './provider.ts';
 import { createSessionOptions, type SessionOptions } from './session-options.ts';
 import { SpinningPools } from './spinning-pools.ts';
@@ -21,6 +22,8 @@ export interface EnvironmentOptions {
   readonly provider?: ExecutionProvider;
   /** Options of the provider, by ONNX Runtime's names. */
   readonly providerOptions?: ProviderOptions;
+  /** Bytes that Espalier may hold on the device of a provider, as `deviceHeld()` counts them. Default: as many as the device gives. */
+  readonly deviceMemory?: number | undefined;
   /** Treats subnormal floats as zero, which avoids slow arithmetic. Default: off. */
   readonly denormalsAsZero?: boolean;
 }
@@ -44,7 +47,14 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     const expected = logLevels.join(', ');
     throw new EspalierError('OPTION_INVALID', { name: 'logLevel', expected, actual: String(logLevel) });
   }
-  const { provider = 'cpu', spinUs = usualSpinUs } = options;
+  const { provider = 'cpu', spinUs = usualSpinUs, deviceMemory = 1 } = options;
+  if (!Number.isSafeInteger(deviceMemory) || deviceMemory < 1) {
+    throw new EspalierError('OPTION_INVALID', {
+      name: 'deviceMemory',
+      expected: 'bytes, at least 1',
+      actual: deviceMemory,
+    });
+  }
   if (!Number.isSafeInteger(spinUs) || spinUs < 0 || spinUs > mostSpinUs) {
     throw new EspalierError('OPTION_INVALID', {
       name: 'spinUs',
@@ -72,6 +82,8 @@ export class Environment {
   readonly spinUs: number;
   /** Where sessions run that do not say it themselves. */
   readonly provider: ExecutionProvider;
+  /** Bytes that may be held on the device; undefined for as many as it gives. */
+  readonly deviceMemory: number | undefined;
   /** The order of the operations on the device of a provider. @internal */
   readonly lane = new DeviceLane();
   readonly #providerOptions: ProviderOptions;
@@ -85,12 +97,14 @@ export class Environment {
 
   /** Use `openEnvironment()`. Takes ownership of `native`. */
   constructor(native: Pointer, options: EnvironmentOptions & { readonly spinUs: number }) {
-    const { threads, spinUs, provider, providerOptions, denormalsAsZero = false } = options;
+    const { threads, spinUs, provider, providerOptions, deviceMemory, denormalsAsZero = false } = options;
     const { api, version } = ort();
     this.threads = threads;
     this.spinUs = spinUs;
     this.#pools = new SpinningPools({ threads, spinUs, denormalsAsZero }, version);
     this.provider = provider ?? 'cpu';
+    this.deviceMemory = deviceMemory;
+    deviceLedger.limit = deviceMemory;
     this.#providerOptions = providerOptions ?? {};
     this.version = version;
     this[pointer] = native;
@@ -101,7 +115,8 @@ export class Environment {
    * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards. The files of its external
    * weights must not change until the session is disposed.
    *
-   * @throws EspalierError ORT_FAILED if the model is broken or its weights are missing, PROVIDER_UNAVAILABLE, OPTION_INVALID, DISPOSED
+   * @throws EspalierError ORT_FAILED if the model is broken or its weights are missing, PROVIDER_UNAVAILABLE, DEVICE_MEMORY if the weights
+   *   would exceed what may be held on the device, OPTION_INVALID, DISPOSED
    */
   async createSession(model: Uint8Array, given: SessionOptions = {}): Promise<Session> {
     this[handle].assertOpen();
@@ -114,11 +129,16 @@ export class Environment {
 
   async #createSession(model: Uint8Array, options: ResolvedOptions): Promise<Session> {
     const pool = options.spins === true && options.provider === 'cpu' ? this.#pools.take() : undefined;
-    const released = pool && (() => this.#pools.giveBack());
+    const weights = options.provider === 'cpu' ? 0 : (options.weightBytes ?? 0);
+    deviceLedger.take({ use: 'weights', bytes: weights, what: 'the weights of a model' });
+    const released = (): void => {
+      if (pool) this.#pools.giveBack();
+      deviceLedger.giveBack('weights', weights);
+    };
     try {
       return await this.#load(model, { ...options, released }, createSessionOptions(options, pool));
     } catch (error) {
-      released?.();
+      released();
       throw error;
     }
   }

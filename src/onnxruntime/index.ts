@@ -1,6 +1,7 @@
 export { Environment, type EnvironmentOptions, type LogLevel, openEnvironment } from './environment.ts';
 export { type BoundOutput, IoBinding } from './io-binding.ts';
-export { deviceBytes, type DeviceMemory } from './device-memory.ts';
+export { type DeviceHeld, deviceHeld } from './device-ledger.ts';
+export type { DeviceMemory } from './device-memory.ts';
 export { type DeviceTraffic, deviceTraffic } from './device-traffic.ts';
 export { OrtTensor, type TensorMemory } from './ort-tensor.ts';
 export { type VulkanDevice, vulkanDevices } from './ffi/vulkan.ts';

@@ -7,6 +7,7 @@ import { readBoundOutputs } from './bound-outputs.ts';
 import { OrtTensor, type TensorMemory } from './ort-tensor.ts';
 import type { StringTensor } from './string-tensor.ts';
 import type { DeviceLane } from './device-lane.ts';
+import { deviceLedger } from './device-ledger.ts';
 import { countToDevice, countToHost } from './device-traffic.ts';
 import type { ValueInfo } from './value-info.ts';
 
@@ -41,6 +42,8 @@ export class IoBinding {
   readonly #outputs = new Map<string, NativeHandle | undefined>();
   /** The inputs that the session reads in another place than they are in, by name. Runs copy them. */
   readonly #copied = new Map<string, CopiedInput>();
+  /** Bytes of the copies on the device that runs have made of inputs on the host, by name. */
+  readonly #copies = new Map<string, number>();
   /** The bytes of each output that the session writes on its device and the caller reads on the host. Runs copy them. */
   readonly #fetched = new Map<string, number>();
   #busy = false;
@@ -76,6 +79,7 @@ export class IoBinding {
     const isOnDevice = tensor instanceof OrtTensor && tensor.isOnDevice;
     if (isOnDevice === this.#parent.deviceInputs.has(name)) {
       ort().api.BindInput(this[pointer], name, tensor[pointer]);
+      this.#giveBackCopy(name);
     } else {
       const bytes = tensor instanceof OrtTensor ? byteLength(tensor.dtype, tensor.shape) : 0;
       this.#copied.set(name, { value: tensor[pointer], bytes, isOnDevice, versionOf, version: undefined });
@@ -118,6 +122,7 @@ export class IoBinding {
   clearInputs(): void {
     this.#assertFree();
     ort().api.ClearBoundInputs(this[pointer]);
+    this.#giveBackCopies();
     this.#copied.clear();
     letAllGo(this.#inputs);
   }
@@ -150,12 +155,14 @@ export class IoBinding {
    * library copies them when they are bound, and the caller has written to their memory since.
    *
    * @internal
+   * @throws EspalierError DEVICE_MEMORY
    */
   copyInputs(): void {
     const { api } = ort();
     for (const [name, input] of this.#copied) {
       const version = input.versionOf?.();
       if (version !== undefined && version === input.version) continue;
+      if (!input.isOnDevice) this.#countCopy(name, input.bytes);
       api.BindInput(this[pointer], name, input.value);
       input.version = version;
       (input.isOnDevice ? countToHost : countToDevice)(input.bytes);
@@ -196,8 +203,26 @@ export class IoBinding {
     }
   }
 
+  /** WHY the difference: the library gives the copy before it back as soon as it has this one. */
+  #countCopy(name: string, bytes: number): void {
+    const before = this.#copies.get(name) ?? 0;
+    if (bytes > before) deviceLedger.take({ use: 'inputs', bytes: bytes - before, what: `the input ${name}` });
+    else deviceLedger.giveBack('inputs', before - bytes);
+    this.#copies.set(name, bytes);
+  }
+
+  #giveBackCopy(name: string): void {
+    deviceLedger.giveBack('inputs', this.#copies.get(name) ?? 0);
+    this.#copies.delete(name);
+  }
+
+  #giveBackCopies(): void {
+    for (const name of this.#copies.keys()) this.#giveBackCopy(name);
+  }
+
   #release(): void {
     ort().api.ReleaseIoBinding(this[pointer]);
+    this.#giveBackCopies();
     letAllGo(this.#inputs);
     letAllGo(this.#outputs);
   }

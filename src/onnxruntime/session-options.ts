@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly initializers?: ReadonlyMap<string, OrtTensor>;
   /** The memory in which weights lie that are in a file too, by their names in the model: used as it is, never copied. The session keeps it. */
   readonly placed?: ReadonlyMap<string, OrtTensor>;
+  /** Bytes of all weights, which are counted as held on the device of a session that is not on the CPU. Default: 0. */
+  readonly weightBytes?: number;
   /** The level of ONNX Runtime's graph optimizations. Default: all. */
   readonly optimization?: Optimization;
   /** Names of ONNX Runtime's graph optimizations to disable. */

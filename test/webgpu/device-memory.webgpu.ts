@@ -2,13 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertNothingAlive } from '../../src/engine/testing/assert-nothing-alive.ts';
 import { createModel, encodeModel, Tape } from '../../src/ir/index.ts';
 import { NativeMemory } from '../../src/native/index.ts';
-import {
-  deviceBytes,
-  openEnvironment,
-  OrtTensor,
-  type Environment,
-  type Session,
-} from '../../src/onnxruntime/index.ts';
+import { deviceHeld, openEnvironment, OrtTensor, type Environment, type Session } from '../../src/onnxruntime/index.ts';
 import { onWebGpu } from './cases.ts';
 
 let environment: Environment;
@@ -57,12 +51,12 @@ describe('memory on a device', () => {
   });
 
   it('is all back after 500 allocations', async () => {
-    expect(deviceBytes()).toBe(0);
+    expect(deviceHeld().total).toBe(0);
     for (let i = 0; i < 500; i++) {
       using memory = await session.allocateOnDevice(4096, 'a test');
-      expect(deviceBytes()).toBe(memory?.byteLength);
+      expect(deviceHeld().total).toBe(memory?.byteLength);
     }
-    expect(deviceBytes()).toBe(0);
+    expect(deviceHeld().total).toBe(0);
   });
 
   it('that is too large is refused with what is held, and the session goes on', async () => {

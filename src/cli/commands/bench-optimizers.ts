@@ -63,10 +63,10 @@ export const benchOptimizersCommand: CommandDefinition = {
       .option('--target-loss <x>', 'the mean loss of five steps to reach (default: where the first one ends)')
       .option('--max-length <n>', 'tokens of a row')
       .option('--seed <n>', 'fixes initial weights and order (default: 0)'),
-  run: async (options, { output, threads, spinUs, provider, signal }) => {
+  run: async (options, { output, threads, spinUs, provider, deviceMemory, signal }) => {
     const { rates: optimizers, steps, targetLoss, ...settings } = readOptions(schema, options);
     const config = resolveConfig({ flags: { ...settings, output: 'nowhere' } });
-    using environment = await openChosenEnvironment({ threads, spinUs, provider });
+    using environment = await openChosenEnvironment({ threads, spinUs, provider, deviceMemory });
     const every = Math.max(1, Math.round(steps / 6));
     const comparison = await compareOptimizers(config, {
       environment,

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, definedOnly } from '../../core/index.ts';
 import { loadModel } from '../../library/index.ts';
 import { anyBaseOption, collect } from '../base-options.ts';
 import { localAnswerer, remoteAnswerer } from '../chat/answerers.ts';
@@ -65,6 +65,7 @@ export const chatCommand: CommandDefinition = {
       threads: context.threads,
       spinUs: context.spinUs,
       provider: context.provider,
+      ...definedOnly({ deviceMemory: context.deviceMemory }),
       maxSlots: 1,
     });
     await converse(read, { answerer: localAnswerer(model), model: undefined, context });

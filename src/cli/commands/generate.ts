@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Adapter } from '../../lora/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
+import { openBaseModel, storedBytes, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openChosenEnvironment } from '../../execution/index.ts';
 import { AdapterRegistry } from '../../routing/index.ts';
 import { adapterRowsFor, openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
@@ -61,7 +61,7 @@ export const generateCommand: CommandDefinition = {
     const prompt = await readPrompt(read, tokenizer);
     const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase, output: context.output });
     await verifyWeights(base, context);
-    using environment = await openChosenEnvironment(context);
+    using environment = await openChosenEnvironment({ ...context, weights: storedBytes(base.stored) });
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
     using registry = new AdapterRegistry(engine.arena);
     for (const [name, weights] of adapters) await registry.load(name, weights);

@@ -157,9 +157,9 @@ interface Measured {
 async function measure(
   before: BaseModel,
   { output, rows }: { readonly output: string; readonly rows: readonly LabelledRow[] },
-  { threads, spinUs, provider, signal }: CommandContext,
+  { threads, spinUs, provider, deviceMemory, signal }: CommandContext,
 ): Promise<Measured> {
-  using environment = await openChosenEnvironment({ threads, spinUs, provider });
+  using environment = await openChosenEnvironment({ threads, spinUs, provider, deviceMemory });
   const evaluation = await evaluate(before, rows, { environment, signal });
   const after = await evaluate(await openBaseModel(output), rows, { environment, signal });
   const [perplexityBefore, perplexityAfter] = [Math.exp(evaluation.loss), Math.exp(after.loss)];

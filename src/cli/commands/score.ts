@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
+import { openBaseModel, storedBytes, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openChosenEnvironment } from '../../execution/index.ts';
 import { openScorer, type SequenceScore } from '../../evaluate/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
@@ -42,7 +42,7 @@ export const scoreCommand: CommandDefinition = {
     const rows = await readRows(read, base, tokenizer, context.signal);
     const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase, output: context.output });
     await verifyWeights(base, context);
-    using environment = await openChosenEnvironment(context);
+    using environment = await openChosenEnvironment({ ...context, weights: storedBytes(base.stored) });
     const longest = rows.reduce((length, row) => Math.max(length, row.length), 1);
     const maxLength = Math.min(longest, base.config.maxPositions);
     using scorer = await openScorer({ base, environment, adapters, maxLength });

@@ -289,6 +289,7 @@ export const serveCommand: CommandDefinition = {
       threads: context.threads,
       spinUs: context.spinUs,
       provider: context.provider,
+      ...definedOnly({ deviceMemory: context.deviceMemory }),
       signal: context.signal,
     });
     using _reload = reloadOnHangup(read.keys !== undefined, server);

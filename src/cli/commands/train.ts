@@ -22,7 +22,7 @@ import { withGroup } from '../launch/with-group.ts';
 import { MetricSinks } from '../metric-sinks.ts';
 import { path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
-import { EspalierError, option } from '../../core/index.ts';
+import { EspalierError, option, definedOnly } from '../../core/index.ts';
 import { trainRuns } from '../train-runs.ts';
 import { trainReporter, type TrainReporter } from '../train-reporter.ts';
 import { trainFileSchema } from '../train-schema.ts';
@@ -110,6 +110,7 @@ async function trainHere(
     threads: context.threads,
     spinUs: context.spinUs,
     provider: context.provider,
+    ...definedOnly({ deviceMemory: context.deviceMemory }),
     signal,
     group,
     onEvent(event) {

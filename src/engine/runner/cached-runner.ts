@@ -35,6 +35,9 @@ const keptBindings = 64;
 /** On a device a binding has a copy of the adapters in its window, so that fewer are kept. */
 const keptOnDevice = 2;
 
+/** Copies of a window of adapters that bindings have on a device, at most: those of decode steps, and one for each kind of prefill. */
+export const mostWindows = keptOnDevice + 2;
+
 /** The parts that are bound for the rows of a step: slots [slot, slot + batch), and the window of rank rows. */
 interface Placement extends StepShape {
   readonly slot: number;

@@ -1,6 +1,6 @@
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { knownProviders } from './known-providers.ts';
-import type { ProviderChoice } from './provider-choice.ts';
+import { type ProviderChoice, whereItFits } from './provider-choice.ts';
 
 export interface ChosenEnvironmentOptions {
   readonly threads: number;
@@ -8,6 +8,10 @@ export interface ChosenEnvironmentOptions {
   readonly provider?: ProviderChoice | undefined;
   /** Microseconds that threads wait in a busy loop within a run before they sleep. Default: 50. */
   readonly spinUs?: number | undefined;
+  /** Bytes that may be held on the device of a provider. Default: as many as it gives. */
+  readonly deviceMemory?: number | undefined;
+  /** Bytes of the weights of the model that will run. `auto` takes the CPU where they exceed `deviceMemory`. Default: unknown. */
+  readonly weights?: number | undefined;
 }
 
 /**
@@ -19,7 +23,12 @@ export async function openChosenEnvironment({
   threads,
   provider = 'cpu',
   spinUs,
+  deviceMemory,
+  weights,
 }: ChosenEnvironmentOptions): Promise<Environment> {
-  const chosen = provider === 'auto' ? (await knownProviders({ threads })).auto.provider : provider;
-  return openEnvironment({ threads, provider: chosen, spinUs });
+  const chosen =
+    provider === 'auto'
+      ? whereItFits((await knownProviders({ threads })).auto, { weights, deviceMemory }).provider
+      : provider;
+  return openEnvironment({ threads, provider: chosen, spinUs, deviceMemory });
 }

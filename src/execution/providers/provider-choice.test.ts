@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseAutomatically, type ProviderFacts } from './provider-choice.ts';
+import { chooseAutomatically, type ProviderFacts, whereItFits } from './provider-choice.ts';
 
 const cpu = { decode: 10, prefill: 20 };
 const gpu: ProviderFacts = {
@@ -31,5 +31,24 @@ describe('chooseAutomatically', () => {
   it('takes the fastest of several', () => {
     const faster: ProviderFacts = { ...gpu, provider: 'cuda', speed: { decode: 31, prefill: 100 } };
     expect(chooseAutomatically(cpu, [gpu, faster]).provider).toBe('cuda');
+  });
+});
+
+describe('whereItFits', () => {
+  const gpuChoice = chooseAutomatically(cpu, [gpu]);
+
+  it('takes the CPU where the weights alone exceed what may be held on the device', () => {
+    expect(whereItFits(gpuChoice, { weights: 101, deviceMemory: 100 })).toEqual({
+      provider: 'cpu',
+      reason: 'the weights (101 bytes) exceed what may be held on the device (100 bytes)',
+    });
+  });
+
+  it.each([
+    ['the weights fit', { weights: 100, deviceMemory: 100 }],
+    ['there is no limit', { weights: 100, deviceMemory: undefined }],
+    ['the weights are not known', { weights: undefined, deviceMemory: 1 }],
+  ])('stays with the GPU where %s', (_, room) => {
+    expect(whereItFits(gpuChoice, room)).toBe(gpuChoice);
   });
 });

@@ -28,6 +28,21 @@ export interface AutoChoice {
   readonly reason: string;
 }
 
+/** What a model needs on a device, and what it may have there, in bytes. */
+export interface RoomOnDevice {
+  /** Undefined if it is not known before the model is opened. */
+  readonly weights: number | undefined;
+  /** Undefined for as many as the device gives. */
+  readonly deviceMemory: number | undefined;
+}
+
+/** What `auto` takes for a model, given what it takes without one: the CPU where the model's weights alone exceed their room. */
+export function whereItFits(choice: AutoChoice, { weights = 0, deviceMemory = Infinity }: RoomOnDevice): AutoChoice {
+  if (choice.provider === 'cpu' || weights <= deviceMemory) return choice;
+  const reason = `the weights (${weights} bytes) exceed what may be held on the device (${deviceMemory} bytes)`;
+  return { provider: 'cpu', reason };
+}
+
 /**
  * Decides what `auto` takes: the fastest GPU that is faster than the CPU for decode steps and for prefills. A software driver is never
  * taken, and what was not measured is not either.

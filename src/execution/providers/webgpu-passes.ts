@@ -93,8 +93,8 @@ export const plainLogSoftmax: Pass = definePass('plain-log-softmax', (model) =>
 );
 
 /**
- * Gives powers operands of one shape. WHY: the WebGPU kernel of Pow in ONNX Runtime 1.30 refuses the run where operands of several
- * shapes have last axes that are multiples of 4. With a scalar exponent it works.
+ * Gives powers operands of one shape. WHY: the WebGPU kernel of Pow in ONNX Runtime 1.30 refuses the run where an operand that
+ * is no scalar is broadcast along a last axis that is a multiple of 4.
  */
 export const wholePowers: Pass = definePass('whole-powers', (model) =>
   model.graph.nodes.flatMap((node) => {
