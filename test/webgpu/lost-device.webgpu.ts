@@ -74,19 +74,29 @@ describe.runIf(canLose && !isShort)('a device that is lost', () => {
   it('ends a training that goes on from its last checkpoint on another', async () => {
     const [data, output] = [join(folder, 'rows.jsonl'), join(folder, 'adapter')];
     await writeFile(data, '{"input_ids":[1,17,9,4,5,6]}\n'.repeat(4));
-    const words = ['train', '--base', base, '--data', data, '--output', output, '--rank', '2', '--threads', '1'];
-    words.push('--target-modules', 'q_proj', '--max-steps', '60', '--save-steps', '1', '--provider', 'webgpu');
+    const common = ['train', '--base', base, '--data', data, '--rank', '2', '--threads', '1', '--save-steps', '1'];
+    common.push('--target-modules', 'q_proj', '--max-steps', '60');
+    const words = [espalier, ...common, '--output', output, '--provider', 'webgpu'];
     await rm(losing['LOSING_DRIVER_WHEN'] ?? '', { force: true });
-    const training = run([espalier, ...words], losing);
+    const training = run(words, losing);
     const checkpoints = `${output}.checkpoints`;
     const hasOne = async (): Promise<boolean> => (await readdir(checkpoints).catch(() => [])).length > 0;
     await expect.poll(hasOne, { timeout: 200_000, interval: 20 }).toBe(true);
     await writeFile(losing['LOSING_DRIVER_WHEN'] ?? '', '');
     const { status, stderr } = await training;
     expect([status, stderr]).toEqual([1, expect.stringContaining('[DEVICE_LOST]')]);
-    const again = await run([espalier, ...words, '--resume']);
+    expect(await hasOne()).toBe(true);
+    await expect(readdir(output)).rejects.toThrow('ENOENT');
+    const onCpu = await run([espalier, ...common, '--output', output, '--provider', 'cpu', '--resume']);
+    expect([onCpu.status, onCpu.stderr]).toEqual([1, expect.stringMatching(/provider: it was webgpu and is cpu/)]);
+    const again = await run([...words, '--resume']);
     expect([again.status, again.stderr]).toEqual([0, expect.not.stringContaining('step 1 of')]);
-    expect(await readdir(output)).toContain('adapter_model.safetensors');
+    const whole = await run([espalier, ...common, '--output', `${output}-whole`, '--provider', 'webgpu']);
+    expect(whole.status).toBe(0);
+    const [resumed, uninterrupted] = [output, `${output}-whole`].map((dir) =>
+      readFile(join(dir, 'adapter_model.safetensors'), 'base64'),
+    );
+    expect(await resumed).toBe(await uninterrupted);
   });
 });
 

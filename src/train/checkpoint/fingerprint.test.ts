@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { hashFiles } from './fingerprint.ts';
+import { compareFingerprints, hashFiles, type Fingerprint } from './fingerprint.ts';
 
 it('ends the hashing of rows when it is aborted', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'espalier-'));
@@ -17,4 +17,12 @@ it('ends the hashing of rows when it is aborted', async () => {
   } finally {
     await rm(dir, { recursive: true });
   }
+});
+
+it('takes a checkpoint that names no provider for one of the CPU', () => {
+  const compare = (stored: Fingerprint, current: Fingerprint) =>
+    compareFingerprints({ output: 'a', checkpoint: 'b', stored, current, allowed: [] });
+  expect(compare({ steps: '3' }, { steps: '3', provider: 'cpu' })).toEqual([]);
+  expect(() => compare({ steps: '3' }, { steps: '3', provider: 'webgpu' })).toThrow('it was cpu and is webgpu');
+  expect(() => compare({ provider: 'webgpu' }, { provider: 'cpu' })).toThrow('it was webgpu and is cpu');
 });

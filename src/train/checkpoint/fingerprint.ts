@@ -70,6 +70,7 @@ export async function fingerprintOf(
     ...Object.fromEntries(settings),
     library: `espalier ${await packageVersion()}, ONNX Runtime ${environment.version}`,
     processor: `${process.platform} ${process.arch}, ${processor?.model ?? 'unknown'}`,
+    provider: environment.provider,
     threads: String(environment.threads),
   };
 }
@@ -113,7 +114,10 @@ export interface Comparison {
  * @returns the names of what differs and is allowed to
  * @throws EspalierError TRAIN_RESUME_DIFFERS with every difference that is not allowed
  */
-export function compareFingerprints({ output, checkpoint, stored, current, allowed }: Comparison): readonly string[] {
+export function compareFingerprints({ output, checkpoint, allowed, ...compared }: Comparison): readonly string[] {
+  // WHY: checkpoints of earlier versions do not name it.
+  const stored: Fingerprint = { provider: 'cpu', ...compared.stored };
+  const current: Fingerprint = { provider: 'cpu', ...compared.current };
   const names = [...new Set([...Object.keys(stored), ...Object.keys(current)])];
   const changed = names.filter((name) => stored[name] !== current[name]);
   const isAllowed = (name: string): boolean => allowed.some((each) => each === name);

@@ -141,6 +141,8 @@ export class TrainingCheckpoints {
     const { step } = running.loop.current;
     const path = checkpointPath(this.#folder, step);
     const begin = clock.now();
+    // WHY outside: a device that is lost is no file that cannot be written.
+    await this.#model.read();
     try {
       // WHY: a checkpoint of this step that was refused may lack its index, so that nothing would replace it.
       if (!this.#steps.includes(step)) await rm(path, { recursive: true, force: true });
@@ -192,6 +194,7 @@ export class TrainingCheckpoints {
       position,
       seed: random.seed,
       optimizer: { name: optimizer.name, steps: optimizer.steps, dtype: this.#inputs.config.optimizerDtype },
+      held: loop.isHeld,
       parameters: this.#model.parameters.entries.map(({ name, shape, start, end }) => {
         return { name, shape: [...shape], start, end };
       }),

@@ -32,6 +32,8 @@ const stateSchema = z.strictObject({
   position: z.strictObject({ epoch: count, batch: count }),
   seed: count,
   optimizer: z.strictObject({ name: z.string(), steps: count, dtype: z.enum(optimizerDtypes) }),
+  /** Whether parameters, gradients and state are kept beside the graph, as `StepLoop.isHeld` says. */
+  held: z.boolean().default(false),
   /** The place of each parameter in the flat arrays: elements [start, end). */
   parameters: z.array(z.strictObject({ name: z.string(), shape: z.array(count), start: count, end: count })),
   watch: z.strictObject({

@@ -1,13 +1,14 @@
 import type { GraphSessionOptions, OpenGraph } from '../../execution/index.ts';
-import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/index.ts';
+import { type Environment, type IoBinding, OrtTensor, type TensorMemory } from '../../onnxruntime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { BatchMemory } from './batch-memory.ts';
 import { keysOf } from './dropout-keys.ts';
-import type { LossResult, PassPlace, PassRunner } from './passes.ts';
+import type { FlatPasses, LossResult, PassPlace, PassRunner } from './passes.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 import type { LossGraph } from './loss-graph.ts';
+import { flatNames } from './flat-graph.ts';
 import { openLossGraph } from './open-loss-graph.ts';
 import { type OnWritten, WrittenMarks } from './written-marks.ts';
 
@@ -32,7 +33,7 @@ const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
  * A loaded training graph with parameters and gradients bound in place. A run copies only the batch; on a device also the parameters, if
  * they may have changed, and the gradients. The session neither owns nor changes the parameters.
  */
-export class LossSession implements PassRunner {
+export class LossSession implements PassRunner, FlatPasses {
   readonly #graph: OpenGraph;
   readonly #binding: IoBinding;
   readonly #scalars = NativeMemory.allocate(24);
@@ -64,17 +65,46 @@ export class LossSession implements PassRunner {
   static async open(graph: LossGraph, options: LossSessionOptions): Promise<LossSession> {
     const open = await openLossGraph(graph, options);
     const result = new LossSession(open, { ...options, marks: graph.marks });
-    result.#bindFixed(graph, options);
+    result.#bindParameters(graph, options);
+    result.#bindScalars(options);
     return result;
   }
 
-  #bindFixed(graph: LossGraph, { parameters, gradients, dropout = 0 }: LossSessionOptions): void {
+  /** Loads a graph of `flattenGraph`. Bind its parameters and gradients before the first pass. */
+  static async openFlat(
+    graph: LossGraph,
+    options: Omit<LossSessionOptions, 'parameters' | 'gradients'>,
+  ): Promise<LossSession> {
+    const result = new LossSession(await openLossGraph(graph, options), { ...options, marks: [] });
+    result.#bindScalars(options);
+    return result;
+  }
+
+  #bindParameters(graph: LossGraph, { parameters, gradients }: LossSessionOptions): void {
     for (const { name } of graph.parameters)
       this.#binding.bindInput(name, parameters.tensor(name), () => this.#version);
     for (const [name, output] of graph.gradientOf) {
       if (gradients !== undefined) this.#binding.bindOutput(output, gradients.tensor(name));
     }
     this.#marks?.bind(this.#binding);
+  }
+
+  async allocate(byteLength: number, what: string): Promise<TensorMemory> {
+    const { session } = this.#graph;
+    return (await session.allocateOnDevice(byteLength, what)) ?? NativeMemory.allocate(byteLength);
+  }
+
+  get isOnDevice(): boolean {
+    const { deviceInputs, deviceOutputs } = this.#graph.session;
+    return deviceInputs.has(flatNames.parameters) && deviceOutputs.has(flatNames.gradients);
+  }
+
+  bindFlat(what: keyof typeof flatNames, tensor: OrtTensor<TensorMemory>): void {
+    if (what === 'parameters') this.#binding.bindInput(flatNames.parameters, tensor);
+    else this.#binding.bindOutput(flatNames.gradients, tensor);
+  }
+
+  #bindScalars({ dropout = 0 }: Pick<LossSessionOptions, 'dropout'>): void {
     this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.loss)));
     if (this.#counts) {
       this.#binding.bindOutput('correct', this.#own(OrtTensor.over(this.#scalars, 'int64', [], scalarPlaces.correct)));

@@ -1,5 +1,6 @@
 import type { TrainConfig } from '../config/train-config.ts';
 import type { BaseModel } from '../../models/index.ts';
+import { flattenGraph } from './flat-graph.ts';
 import { createLossGraph, graphSettingsOf, type LossGraphOptions } from './loss-graph.ts';
 import { LossSession } from './loss-session.ts';
 import type { Objective } from './objective.ts';
@@ -30,6 +31,11 @@ export async function ownPasses(
   return {
     parameters: graph.parameters,
     openTraining: (bound) => LossSession.open(graph, { ...bound, dropout, seed }),
+    // WHY not with marks: they tell of gradients on the host, which are summed with those of other processes there.
+    ...(graph.marks.length === 0 && {
+      openFlatTraining: (layout, bound) =>
+        LossSession.openFlat({ ...graph, bytes: flattenGraph(graph, layout) }, { ...bound, dropout, seed }),
+    }),
     openEvaluation: async (bound) =>
       LossSession.open(await createLossGraph(base, { ...options, recompute: false, gradients: false }), bound),
   };

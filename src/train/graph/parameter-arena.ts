@@ -15,8 +15,8 @@ export interface ParameterEntry extends ParameterSpec {
   readonly end: number;
 }
 
-/** 64 bytes: a cache line, and the widest vector load. */
-const alignment = 16;
+/** Elements in 64 bytes: a cache line, and the widest vector load. */
+export const alignment = 16;
 
 /**
  * One flat f32 array with every parameter (or every gradient) of a training, each aligned to 64 bytes. The session reads and writes it

@@ -1,7 +1,7 @@
-import type { Environment } from '../../onnxruntime/index.ts';
+import type { Environment, OrtTensor, TensorMemory } from '../../onnxruntime/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import type { OnWritten } from './written-marks.ts';
-import type { ParameterArena, ParameterSpec } from './parameter-arena.ts';
+import type { ParameterArena, ParameterEntry, ParameterSpec } from './parameter-arena.ts';
 
 /** The place of a pass in a training. Both numbers count from 0. */
 export interface PassPlace {
@@ -30,6 +30,23 @@ export interface PassRunner extends Disposable {
   dispose(): void;
 }
 
+/** Passes whose parameters and gradients are one flat array f32 each, in memory beside the graph: that of its device. */
+export interface FlatPasses extends PassRunner {
+  /** Whether the graph reads and writes them on a device. */
+  readonly isOnDevice: boolean;
+  /** Allocates memory where the graph reads and writes, filled with zeros. @throws EspalierError DEVICE_MEMORY */
+  allocate(byteLength: number, what: string): Promise<TensorMemory>;
+  /** Says where the next passes read the parameters, or write the gradients. */
+  bindFlat(what: 'parameters' | 'gradients', tensor: OrtTensor<TensorMemory>): void;
+}
+
+/** The layout of flat arrays: that of an arena. */
+export interface FlatLayout {
+  readonly entries: readonly ParameterEntry[];
+  /** Elements, gaps included. */
+  readonly length: number;
+}
+
 /** The memory that a pass reads and writes. */
 export interface BoundParameters {
   readonly environment: Environment;
@@ -44,5 +61,7 @@ export interface Passes {
   readonly parameters: readonly ParameterSpec[];
   /** @param bound  with the memory for the gradients, in the layout of the parameters */
   openTraining(bound: BoundParameters & { readonly gradients: ParameterArena }): Promise<PassRunner>;
+  /** The same passes over flat arrays; undefined where the passes of several trainings are computed together. */
+  openFlatTraining?(layout: FlatLayout, bound: Omit<BoundParameters, 'parameters'>): Promise<FlatPasses>;
   openEvaluation(bound: BoundParameters): Promise<PassRunner>;
 }

@@ -4,11 +4,11 @@ import type { TrainingModel } from './training-model.ts';
 
 /** Keeps the weights of the best evaluation, if they are to be the result. */
 export class BestWeights implements Disposable {
-  readonly #model: Pick<TrainingModel, 'parameters'>;
+  readonly #model: Pick<TrainingModel, 'parameters' | 'read'>;
   readonly #isWanted: boolean;
   #copy: ParameterArena | undefined;
 
-  constructor(model: Pick<TrainingModel, 'parameters'>, { isWanted }: { readonly isWanted: boolean }) {
+  constructor(model: Pick<TrainingModel, 'parameters' | 'read'>, { isWanted }: { readonly isWanted: boolean }) {
     this.#model = model;
     this.#isWanted = isWanted;
   }
@@ -21,8 +21,9 @@ export class BestWeights implements Disposable {
   /** Copies the model's weights now. */
   async keep(): Promise<void> {
     if (!this.#isWanted) return;
-    this.#copy ??= new ParameterArena(this.#model.parameters.entries);
-    await copyInto(this.#copy.flat, this.#model.parameters.flat);
+    const { entries, flat } = await this.#model.read();
+    this.#copy ??= new ParameterArena(entries);
+    await copyInto(this.#copy.flat, flat);
   }
 
   /** Goes on with what an earlier run kept. @param weights  taken over */

@@ -4,6 +4,8 @@ import type { TrainingGroup } from '../ranks/training-group.ts';
 
 export interface EvaluatorOptions {
   readonly open: () => Promise<PassRunner>;
+  /** Brings the parameters up to date that the passes read. */
+  readonly read: () => Promise<void>;
   readonly data: BatchSource;
   readonly batchSize: number;
   /** Keeps the model loaded between two evaluations. WHY optional: it is a second copy of the base beside that of the training. */
@@ -31,6 +33,7 @@ export class Evaluator implements Disposable {
 
   async evaluate({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<Evaluation> {
     const { data, batchSize, keepLoaded, group } = this.#options;
+    await this.#options.read();
     const session = (this.#session ??= await this.#options.open());
     try {
       let sameParameters = false;

@@ -20,20 +20,33 @@ export interface FirstStepsState {
  */
 export class FirstStepsCheck {
   readonly #arena: ParameterArena;
+  readonly #read: () => Promise<unknown>;
   #before: ReadonlyMap<ParameterEntry, number>;
   #movingSteps = 0;
   #done = false;
 
-  private constructor(arena: ParameterArena, before: ReadonlyMap<ParameterEntry, number>) {
+  private constructor(
+    arena: ParameterArena,
+    before: ReadonlyMap<ParameterEntry, number>,
+    read: () => Promise<unknown>,
+  ) {
     this.#arena = arena;
+    this.#read = read;
     this.#before = before;
   }
 
-  /** @param watched  the parameters that must change: B of every adapter, or every weight */
-  static async begin(arena: ParameterArena, watched: readonly ParameterEntry[]): Promise<FirstStepsCheck> {
+  /**
+   * @param watched  the parameters that must change: B of every adapter, or every weight
+   * @param read  brings the arena up to date. Default: it is
+   */
+  static async begin(
+    arena: ParameterArena,
+    watched: readonly ParameterEntry[],
+    read: () => Promise<unknown> = async () => undefined,
+  ): Promise<FirstStepsCheck> {
     const before = new Map<ParameterEntry, number>();
     for (const entry of watched) before.set(entry, await hashBits(arena.view(entry)));
-    return new FirstStepsCheck(arena, before);
+    return new FirstStepsCheck(arena, before, read);
   }
 
   get state(): FirstStepsState {
@@ -57,6 +70,7 @@ export class FirstStepsCheck {
     if (learningRate > 0) this.#movingSteps += 1;
     if (this.#done || this.#movingSteps === 0 || (this.#movingSteps < patience && !last)) return;
     this.#done = true;
+    await this.#read();
     const still: string[] = [];
     for (const [entry, hash] of this.#before) {
       if ((await hashBits(this.#arena.view(entry))) === hash) still.push(entry.name);

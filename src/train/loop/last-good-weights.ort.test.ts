@@ -18,6 +18,7 @@ afterEach(async () => {
 
 const model = () => ({
   parameters,
+  read: async (): Promise<ParameterArena> => parameters,
   save: async (dir: string, { flat }: ParameterArena = parameters): Promise<void> => {
     await mkdir(dir);
     await writeFile(join(dir, 'weights'), String(flat[0]));

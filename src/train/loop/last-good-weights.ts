@@ -12,13 +12,13 @@ export const largestCopyBytes = 256 * 2 ** 20;
 
 /** Keeps the weights of a step that showed nothing suspicious, for the case that the training diverges later. */
 export class LastGoodWeights implements Disposable {
-  readonly #model: Pick<TrainingModel, 'parameters' | 'save'>;
+  readonly #model: Pick<TrainingModel, 'parameters' | 'read' | 'save'>;
   readonly #output: string | undefined;
   #copy: ParameterArena | undefined;
   #step: number | undefined;
 
   /** @param output  the path of the training's result; the kept weights are saved beside it. undefined: none are kept */
-  constructor(model: Pick<TrainingModel, 'parameters' | 'save'>, output: string | undefined) {
+  constructor(model: Pick<TrainingModel, 'parameters' | 'read' | 'save'>, output: string | undefined) {
     this.#model = model;
     this.#output = output === undefined ? undefined : resolve(output);
   }
@@ -34,7 +34,7 @@ export class LastGoodWeights implements Disposable {
     if (this.#output === undefined || parameters.flat.byteLength > largestCopyBytes) return;
     this.#copy ??= new ParameterArena(parameters.entries);
     this.#step = undefined; // an interrupted copy belongs to no step
-    await copyInto(this.#copy.flat, parameters.flat);
+    await copyInto(this.#copy.flat, (await this.#model.read()).flat);
     this.#step = step;
   }
 

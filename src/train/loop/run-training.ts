@@ -27,6 +27,7 @@ import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { BestWeights } from './best-weights.ts';
 import { BestEvaluation } from './best-evaluation.ts';
 import { Evaluator } from './evaluator.ts';
+import { remarkOnHost } from '../device/open-held.ts';
 import { HeldOut } from './held-out.ts';
 import { LastGoodWeights } from './last-good-weights.ts';
 import { StepLoop } from './step-loop.ts';
@@ -63,6 +64,8 @@ export interface RunTrainingOptions {
     /** Whether they begin while the backward pass goes on. Default: where the processor allows it. */
     readonly overlap?: boolean;
   };
+  /** Whether parameters, gradients and state are kept beside the graph, as `StepLoopOptions.held`. */
+  readonly held?: boolean;
 }
 
 /** The options with their defaults. */
@@ -303,9 +306,13 @@ async function takeSteps(
       from: resumed?.from,
       share: group.share,
       stop: group.failed,
+      // WHY as before: each way rounds in its own order.
+      held: resumed === undefined ? run.held : resumed.state.held,
       reduce: group.isAlone ? undefined : { ...group.reduceStep, bucketBytes: run.sums?.bucketBytes },
       merge: (arrays, own) => group.merge(arrays, own),
     });
+    const onHost = group.leads ? remarkOnHost(loop, resumed?.state.held === true) : undefined;
+    if (onHost !== undefined) onEvent({ kind: 'warned', message: onHost });
     using lastGood = new LastGoodWeights(model, group.leads ? output : undefined);
     const watch = await StepWatch.begin(inputs, model, lastGood);
     if (resumed !== undefined) await watch.resume(resumed.state.watch, resumed.state.step);
@@ -326,6 +333,7 @@ async function takeSteps(
       }
     });
     if (signal?.aborted === true) await checkpoints.interrupted(running);
+    await model.read();
   }
   const { last } = recorder;
   if (last === undefined) signal?.throwIfAborted();
@@ -343,11 +351,13 @@ async function takeSteps(
 
 function createEvaluator(
   { evalData: data, config }: TrainingInputs,
-  { parameters, passes }: TrainingModel,
+  model: TrainingModel,
   { environment, group }: Run,
 ): Evaluator | undefined {
   if (data === undefined) return undefined;
   const { batchSize, evalSteps } = config;
+  const { parameters, passes } = model;
+  const read = async (): Promise<void> => void (await model.read());
   const open = (): Promise<PassRunner> => passes.openEvaluation({ environment, parameters, signal: group.failed });
-  return new Evaluator({ open, data, batchSize, keepLoaded: evalSteps !== undefined, group });
+  return new Evaluator({ open, read, data, batchSize, keepLoaded: evalSteps !== undefined, group });
 }

@@ -2,6 +2,8 @@ import { EspalierError, type Clock } from '../../core/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { planStart, type DataPosition } from '../data/step-plan.ts';
+import type { HeldTraining } from '../device/held-training.ts';
+import { openHeld } from '../device/open-held.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { PassRunner } from '../graph/passes.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
@@ -37,6 +39,8 @@ export interface StepLoopOptions {
   /** Ends a pass within it. */
   readonly stop?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
+  /** Whether parameters, gradients and state are kept beside the graph, where the rule of `isToBeHeld` allows it. Default: on WebGPU. */
+  readonly held?: boolean | undefined;
 }
 
 interface StepLoopParts {
@@ -45,6 +49,9 @@ interface StepLoopParts {
   readonly memory: OptimizerMemory;
   readonly optimizer: Optimizer;
   readonly trainer: Trainer;
+  readonly held: HeldTraining | undefined;
+  /** Why the host keeps what the device should. */
+  readonly trouble: string | undefined;
 }
 
 /**
@@ -55,17 +62,19 @@ export class StepLoop implements Disposable {
   readonly #inputs: TrainingInputs;
   readonly #parts: StepLoopParts;
   readonly #share: RankShare;
+  readonly #model: TrainingModel;
   #position: DataPosition;
 
   private constructor(
     inputs: TrainingInputs,
     parts: StepLoopParts,
-    { position, share }: { readonly position: DataPosition; readonly share: RankShare },
+    own: { readonly position: DataPosition; readonly share: RankShare; readonly model: TrainingModel },
   ) {
     this.#inputs = inputs;
     this.#parts = parts;
-    this.#position = position;
-    this.#share = share;
+    this.#position = own.position;
+    this.#share = own.share;
+    this.#model = own.model;
   }
 
   /** @throws EspalierError TRAIN_STATE_MISMATCH if the state belongs to another training */
@@ -86,8 +95,16 @@ export class StepLoop implements Disposable {
         const { name, steps, moments: stored } = from.optimizer;
         await restoreOptimizerState(optimizer, { name, steps, moments: isMapped(stored) ? optimizer.state : stored });
       }
-      const session = await passes.openTraining({ environment, parameters, gradients, signal: options.stop });
       const groups = groupsOf(parameters.entries, inputs);
+      const { share = wholeShare, reduce, stop } = options;
+      const wish = { held: options.held, isAlone: reduce === undefined && share.worldSize === 1 };
+      const begun = await openHeld({ environment, passes, parameters, optimizer, groups, config, wish, stop });
+      const { held } = begun;
+      const session =
+        held === undefined
+          ? await passes.openTraining({ environment, parameters, gradients, signal: stop })
+          : begun.session;
+      model.hold(held);
       const merged = new MergedArrays([parameters.flat, ...Object.values(optimizer.state)], groups);
       const { merge } = options;
       const trainer = new Trainer({
@@ -100,17 +117,18 @@ export class StepLoop implements Disposable {
         maxSkippedSteps: config.maxSkippedSteps,
         skipped: from?.skipped ?? 0,
         step: from?.step ?? 0,
-        reduce: options.reduce,
+        reduce,
         local:
           merge && config.localSteps !== undefined
             ? { batches: config.accumulate, merge: (own) => merge(merged, own) }
             : undefined,
-        share: options.share,
+        share,
+        held,
         ...(options.clock && { clock: options.clock }),
       });
-      const parts = { session, gradients, memory, optimizer, trainer };
-      const { share = wholeShare } = options;
-      return new StepLoop(inputs, parts, { position: (from ?? planStart).position, share });
+      const trouble = held === undefined ? begun.trouble : undefined;
+      const parts = { session, gradients, memory, optimizer, trainer, held, trouble };
+      return new StepLoop(inputs, parts, { position: (from ?? planStart).position, share, model });
     } catch (error) {
       gradients.dispose();
       memory.dispose();
@@ -134,7 +152,20 @@ export class StepLoop implements Disposable {
     }
   }
 
-  /** As `state`, but the moments are the arrays that the optimizer goes on changing with the next step. */
+  /** Whether parameters, gradients and state are kept beside the graph. */
+  get isHeld(): boolean {
+    return this.#parts.held !== undefined;
+  }
+
+  /** Why they are not, if they should be. */
+  get trouble(): string | undefined {
+    return this.#parts.trouble;
+  }
+
+  /**
+   * As `state`, but the moments are the arrays that the optimizer goes on changing with the next step. Where they are kept beside the
+   * graph, they are those of the model's last `read`.
+   */
   get current(): RunState {
     const { trainer, optimizer } = this.#parts;
     const { name, steps, state } = optimizer;
@@ -150,11 +181,14 @@ export class StepLoop implements Disposable {
 
   /** The state from which another loop can continue, between two steps. It does not contain the weights. */
   async state(): Promise<RunState> {
+    await this.#model.read();
     return { ...this.current, optimizer: await copyOptimizerState(this.#parts.optimizer) };
   }
 
   dispose(): void {
-    const { session, gradients, memory, trainer } = this.#parts;
+    const { session, gradients, memory, trainer, held } = this.#parts;
+    this.#model.hold(undefined);
+    held?.dispose();
     trainer.dispose();
     session.dispose();
     memory.dispose();

@@ -39,7 +39,7 @@ export class StepWatch {
   ): Promise<StepWatch> {
     const { parameters } = model;
     const watched = parameters.entries.filter((entry) => trainable.mustMove(entry));
-    const firstSteps = await FirstStepsCheck.begin(parameters, watched);
+    const firstSteps = await FirstStepsCheck.begin(parameters, watched, () => model.read());
     const choices = objective.kind === 'next-token' ? base.config.vocabSize : base.labels?.length;
     const kind = objective.kind === 'numbers' || objective.kind === 'flags' ? undefined : choices;
     const divergence = new DivergenceWatch(await largestMagnitude(parameters.flat), { choices: kind });
@@ -66,7 +66,7 @@ export class StepWatch {
     const { learningRate } = stepped;
     // WHY first: this check names the module that no step changes; the next one would only report gradients of 0.
     await this.#firstSteps.after(step, { learningRate, last });
-    const largestWeight = await largestMagnitude(this.#model.parameters.flat);
+    const largestWeight = await this.#model.largest();
     const seen = this.#divergence.after({ ...stepped, largestWeight, last });
     if (seen !== undefined) {
       throw new EspalierError('TRAINING_DIVERGED', { step, learningRate, seen, kept: 'Nothing was saved.' });

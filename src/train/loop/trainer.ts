@@ -1,5 +1,6 @@
 import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { addInto, clearAll, clipCoefficient, copyInto, globalNorm } from '../graph/gradients.ts';
+import type { HeldTraining } from '../device/held-training.ts';
 import { bucketsOf, rangesOf, type GradientRange } from '../graph/gradient-buckets.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { PassRunner } from '../graph/passes.ts';
@@ -86,6 +87,8 @@ export interface TrainerOptions {
   /** Which of several ranks this is: no two may use the same dropout masks. Default: alone. */
   readonly share?: RankShare | undefined;
   readonly clock?: Clock;
+  /** Where passes, sums and updates are computed, if parameters, gradients and state are kept there. Without `reduce` and `local`. */
+  readonly held?: HeldTraining | undefined;
 }
 
 /**
@@ -180,10 +183,12 @@ export class Trainer {
     { lossSum, targets }: StepCounts,
     learningRate: number,
   ): Promise<Pick<Outcome, 'gradNorm' | 'names'>> {
-    const { optimizer, groups, maxGradNorm, parameters } = this.#options;
-    const gradNorm = (await globalNorm(gradients.flat)) / targets;
+    const { optimizer, groups, maxGradNorm, parameters, held } = this.#options;
+    const gradNorm = (await (held?.norm(gradients) ?? globalNorm(gradients.flat))) / targets;
     const names = await notFinite(lossSum / targets, gradNorm, gradients);
-    if (names === undefined) {
+    if (names === undefined && held !== undefined) {
+      await held.update({ learningRate, gradientScale: clipCoefficient(gradNorm, maxGradNorm) / targets });
+    } else if (names === undefined) {
       await optimizerStep(
         optimizer,
         { parameters: parameters.flat, gradients: gradients.flat, groups },
@@ -202,7 +207,7 @@ export class Trainer {
     microBatches: readonly MicroBatch[],
     { first, reduce }: { readonly first: number; readonly reduce?: ReduceStep | undefined },
   ): Promise<StepCounts & { readonly gradients: ParameterArena }> {
-    const { session, gradients, share = wholeShare } = this.#options;
+    const { session, gradients, held, share = wholeShare } = this.#options;
     const { rank, worldSize } = share;
     let [lossSum, correct]: [number, number | undefined] = [0, undefined];
     // WHY: of a small last batch, a rank may get no row. It adds nothing, and must not add what is left of the step before.
@@ -210,8 +215,9 @@ export class Trainer {
       await clearAll(gradients.flat);
       if (reduce !== undefined) await this.#sumsOf(gradients, reduce, () => Promise.resolve()).end();
     }
-    if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
-    const sum = microBatches.length > 1 ? this.#sum : undefined;
+    const isSummed = microBatches.length > 1 && held === undefined;
+    if (isSummed) this.#sum ??= new ParameterArena(gradients.entries);
+    const sum = isSummed ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
       const microBatch = (first + index) * worldSize + rank;
       const place = { step: this.#steps, microBatch, sameParameters: index > 0 };
@@ -221,7 +227,8 @@ export class Trainer {
       };
       const isLast = index === microBatches.length - 1;
       const sums = isLast && reduce !== undefined ? this.#sumsOf(sum ?? gradients, reduce, collect) : undefined;
-      const pass = await session.run(micro, place, sums && ((count) => sums.begin(count)));
+      const pass = await (held?.run(micro, place, index === 0) ??
+        session.run(micro, place, sums && ((count) => sums.begin(count))));
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       await (sums === undefined ? collect({ start: 0, end: gradients.flat.length }) : sums.end());

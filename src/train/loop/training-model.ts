@@ -1,8 +1,10 @@
+import type { HeldTraining } from '../device/held-training.ts';
 import type { LossGraphOptions } from '../graph/loss-graph.ts';
 import { ownPasses } from '../graph/own-passes.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { Passes } from '../graph/passes.ts';
 import { saveTokenizer } from '../report/save-tokenizer.ts';
+import { largestMagnitude } from './divergence-watch.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 
 export interface ModelOptions extends Pick<LossGraphOptions, 'marks'> {
@@ -14,6 +16,7 @@ export class TrainingModel implements Disposable {
   readonly passes: Passes;
   #parameters: ParameterArena;
   readonly #inputs: TrainingInputs;
+  #held: Pick<HeldTraining, 'read' | 'largest'> | undefined;
 
   private constructor(inputs: TrainingInputs, passes: Passes) {
     this.#inputs = inputs;
@@ -21,8 +24,25 @@ export class TrainingModel implements Disposable {
     this.#parameters = new ParameterArena(passes.parameters);
   }
 
+  /** The weights; while they are kept elsewhere, those of the last `read`. */
   get parameters(): ParameterArena {
     return this.#parameters;
+  }
+
+  /** Says where the weights are kept from now on; undefined: in `parameters`. */
+  hold(held: Pick<HeldTraining, 'read' | 'largest'> | undefined): void {
+    this.#held = held;
+  }
+
+  /** Copies the weights to `parameters`, if they are kept elsewhere. Call it before they are read after a step. */
+  async read(): Promise<ParameterArena> {
+    await this.#held?.read();
+    return this.#parameters;
+  }
+
+  /** The largest magnitude of all weights; NaN if one is not finite. */
+  async largest(): Promise<number> {
+    return this.#held?.largest ?? largestMagnitude(this.#parameters.flat);
   }
 
   /**
