@@ -16,3 +16,14 @@ it('names attention with a soft cap, and no other', () => {
   expect(capped).not.toBe('');
   expect(wrongOnWebGpu(model)).toEqual([capped]);
 });
+
+it('names cosines, sines and powers with several exponents, which shaders compute coarsely, and not squares', () => {
+  const model = createModel();
+  const tape = new Tape(model);
+  const x = model.graph.addInput('x', 'float32', [3, 1]);
+  const exponents = model.graph.addInput('exponents', 'float32', [4]);
+  tape.op('Pow', [x, tape.scalar(2)]);
+  tape.op('Exp', [x]);
+  const named = [tape.op('Cos', [x]), tape.op('Sin', [x]), tape.op('Pow', [x, exponents])];
+  expect(wrongOnWebGpu(model)).toEqual(named.map(({ producer }) => producer?.name));
+});

@@ -1,13 +1,24 @@
-import type { Model } from '../../ir/index.ts';
+import type { Model, Node } from '../../ir/index.ts';
 
 /**
- * The names of the nodes that WebGPU computes wrongly, and that must run on the CPU.
+ * The names of the nodes that WebGPU computes wrongly, or not exactly enough, and that must run on the CPU:
  *
- * WHY: the kernel of GroupQueryAttention in ONNX Runtime 1.30 leaves out `softcap`, without an error. Gemma 2 would give other tokens.
+ * - GroupQueryAttention with `softcap`: the kernel in ONNX Runtime 1.30 leaves it out, without an error. Gemma 2 would give other tokens.
+ * - Cos and Sin, which shaders may compute with an error of 2^-11 (Vulkan's limit), and Pow, which they compute by a logarithm. A graph
+ *   has them where rotary frequencies change with the length of the row (`dynamic`); all other graphs have tables. Pow also fails there
+ *   for operands of some shapes (`findings/ort-webgpu-pow.sh`). Powers with one exponent, such as squares, stay on the device.
  */
 export function wrongOnWebGpu({ graph }: Model): string[] {
-  return graph.nodes
-    .filter(({ domain, opType }) => domain === 'com.microsoft' && opType === 'GroupQueryAttention')
-    .filter((node) => node.floatAttribute('softcap', 0) !== 0)
-    .map(({ name }) => name);
+  return graph.nodes.filter((node) => hasCap(node) || isCoarse(node)).map(({ name }) => name);
+}
+
+function hasCap(node: Node): boolean {
+  const { domain, opType } = node;
+  return domain === 'com.microsoft' && opType === 'GroupQueryAttention' && node.floatAttribute('softcap', 0) !== 0;
+}
+
+function isCoarse({ domain, opType, inputs }: Node): boolean {
+  if (domain !== '') return false;
+  const exponent = inputs[1]?.shape;
+  return opType === 'Cos' || opType === 'Sin' || (opType === 'Pow' && exponent?.length !== 0);
 }

@@ -92,26 +92,6 @@ export const plainLogSoftmax: Pass = definePass('plain-log-softmax', (model) =>
   }),
 );
 
-/**
- * Gives powers operands of one shape. WHY: the WebGPU kernel of Pow in ONNX Runtime 1.30 refuses the run where an operand that
- * is no scalar is broadcast along a last axis that is a multiple of 4.
- */
-export const wholePowers: Pass = definePass('whole-powers', (model) =>
-  model.graph.nodes.flatMap((node) => {
-    const [base, exponent] = node.inputs;
-    if (node.opType !== 'Pow' || node.domain !== '' || base === undefined || exponent === undefined) return [];
-    if (exponent.shape?.length === 0 || isSameShape(base, exponent)) return [];
-    const tape = new Tape(model, { scope: `${node.label}/whole`, insertBefore: node });
-    const wide = tape.op('Expand', [base, tape.op('Shape', [exponent])]);
-    replaceNode(model, node, tape.op('Pow', [wide, tape.op('Expand', [exponent, tape.op('Shape', [wide])])]));
-    return [`${node.label} has operands of one shape`];
-  }),
-);
-
-function isSameShape({ shape: a }: Value, { shape: b }: Value): boolean {
-  return a !== undefined && b !== undefined && a.length === b.length && a.every((dim, axis) => dim === b[axis]);
-}
-
 /** Puts a value in the place of a node's only output. */
 function replaceNode({ graph }: Model, node: Node, by: Value): void {
   const [y] = node.outputs;
@@ -129,6 +109,5 @@ export const webgpuPasses: readonly Pass[] = [
   explicitDeviation,
   plainProducts,
   plainLogSoftmax,
-  wholePowers,
   exactBlocks,
 ];
