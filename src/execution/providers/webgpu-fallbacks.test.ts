@@ -27,3 +27,17 @@ it('names cosines, sines and powers with several exponents, which shaders comput
   const named = [tape.op('Cos', [x]), tape.op('Sin', [x]), tape.op('Pow', [x, exponents])];
   expect(wrongOnWebGpu(model)).toEqual(named.map(({ producer }) => producer?.name));
 });
+
+it('names convolutions over one axis, which come out wrong, and not those of images', () => {
+  const model = createModel();
+  const tape = new Tape(model);
+  const convolve = (size: readonly number[]): string | undefined => {
+    const [x, weight] = [`x${size.length}`, `w${size.length}`].map((name) =>
+      model.graph.addInput(name, 'float32', size),
+    );
+    return x && weight && tape.op('Conv', [x, weight]).producer?.name;
+  };
+  convolve([2, 2, 3, 3]);
+  const rows = convolve([2, 2, 3]);
+  expect(wrongOnWebGpu(model)).toEqual([rows]);
+});
