@@ -20,14 +20,8 @@ import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
 
-/** A model for the runtime that computes a loss and, if wanted, the gradients of all its parameters. */
-export interface LossGraph extends PreparedGraph {
-  /** Inputs that are trained, or keep their initial values, in the graph's order. */
-  readonly parameters: readonly ParameterSpec[];
-  /** The output with the gradient, for each parameter that is trained; empty in a graph for evaluation. */
-  readonly gradientOf: ReadonlyMap<string, string>;
-  /** The output that says that the gradients of a bucket are written, as `markGradients` gives them; empty where none are wanted. */
-  readonly marks: readonly (string | undefined)[];
+/** How a training graph is to be opened. */
+export interface LossGraphOpening {
   /**
    * Whether the frozen weights are in memory once, as they are in the files, and not a second time for each product in the layout of its
    * kernel. So it is for weights of integers, and for floats unless they are packed.
@@ -37,6 +31,16 @@ export interface LossGraph extends PreparedGraph {
   readonly savesMemory: boolean;
   /** Whether products with weights of bytes multiply bytes. Which levels they may have depends on the processor. */
   readonly roundsProducts: boolean;
+}
+
+/** A model for the runtime that computes a loss and, if wanted, the gradients of all its parameters. */
+export interface LossGraph extends PreparedGraph, LossGraphOpening {
+  /** Inputs that are trained, or keep their initial values, in the graph's order. */
+  readonly parameters: readonly ParameterSpec[];
+  /** The output with the gradient, for each parameter that is trained; empty in a graph for evaluation. */
+  readonly gradientOf: ReadonlyMap<string, string>;
+  /** The output that says that the gradients of a bucket are written, as `markGradients` gives them; empty where none are wanted. */
+  readonly marks: readonly (string | undefined)[];
 }
 
 export interface LossGraphOptions {
@@ -97,16 +101,24 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   const marks = markGradients(model, { parameters, gradients: outputs, buckets });
   const gradientOf = new Map([...outputs].map(([parameter, { name }]) => [parameter.name, name]));
   await breathe();
-  const isUnpacked = isHeldOnce(graph, options);
+  const opening = openingOf(graph, options);
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
-  const about = { isUnpacked, savesMemory: options.recompute === true, roundsProducts: multipliesBytes(graph) };
-  return { ...prepared, ...about, parameters: specs, gradientOf, marks };
+  return { ...prepared, ...opening, parameters: specs, gradientOf, marks };
+}
+
+/** What `openLossGraph` must know of a training graph. It is read off before the graph is prepared. */
+export function openingOf(graph: Graph, options: Pick<LossGraphOptions, 'recompute' | 'pack'>): LossGraphOpening {
+  return {
+    isUnpacked: isHeldOnce(graph, options),
+    savesMemory: options.recompute === true,
+    roundsProducts: multipliesBytes(graph),
+  };
 }
 
 const none: ReadonlyMap<Value, Value> = new Map();
 
 /** WHY not with `recompute`: the product of a layer that is computed again would keep a copy of its own. */
-export function isHeldOnce(
+function isHeldOnce(
   graph: Graph,
   { recompute: isRepeated = false, pack = !isRepeated }: Pick<LossGraphOptions, 'recompute' | 'pack'>,
 ): boolean {
@@ -114,7 +126,7 @@ export function isHeldOnce(
 }
 
 /** Whether products round what they read to bytes. */
-export function multipliesBytes({ nodes }: Graph): boolean {
+function multipliesBytes({ nodes }: Graph): boolean {
   return nodes.some(({ opType, subgraphs }) => opType === 'MatMulIntegerToFloat' || subgraphs.some(multipliesBytes));
 }
 

@@ -8,7 +8,7 @@ import {
 } from '../../execution/index.ts';
 import { collectGarbage, returnLargeBlocks } from '../../native/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
-import type { LossGraph } from './loss-graph.ts';
+import type { LossGraphOpening } from './loss-graph.ts';
 
 /**
  * WHY: each product would hold a copy of its weight in the layout of its kernel, and the mapped file would stay in memory for the backward
@@ -24,20 +24,20 @@ export interface OpenLossGraphOptions {
 
 /** Loads a training graph, as fits its weights. */
 export async function openLossGraph(
-  graph: PreparedGraph & Pick<LossGraph, 'isUnpacked' | 'roundsProducts'> & Partial<Pick<LossGraph, 'savesMemory'>>,
+  graph: PreparedGraph & LossGraphOpening,
   { environment, session = {} }: OpenLossGraphOptions,
 ): Promise<OpenGraph> {
   const { config, ...given } = session;
-  if (graph.savesMemory === true) {
+  if (graph.savesMemory) {
     // WHY: a product with a matrix in 4 or 8 bits makes its floats in a block of the C library's, one after the other.
     returnLargeBlocks();
   }
   const bytes = graph.roundsProducts ? await forKernels(graph.bytes, environment) : graph.bytes;
   // WHY here: the graph has been built and decoded, and a training run allocates so little in JavaScript that V8 would keep all of it.
-  if (graph.savesMemory === true) collectGarbage();
+  if (graph.savesMemory) collectGarbage();
   // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
   // WHY no reuse where memory is saved: the results of a layer would keep their memory until the same layer is computed again.
-  const memoryReuse = graph.savesMemory !== true;
+  const memoryReuse = !graph.savesMemory;
   const options = {
     varyingShapes: true,
     memoryReuse,

@@ -4,7 +4,7 @@ import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, injectLanes } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
-import { addGradients, isHeldOnce, multipliesBytes, specOf } from '../graph/loss-graph.ts';
+import { addGradients, type LossGraphOpening, openingOf, specOf } from '../graph/loss-graph.ts';
 import { logitRowsOf, takeLossInChunks } from '../graph/logit-rows.ts';
 import { buildObjective, type Objective } from '../graph/objective.ts';
 import type { ParameterSpec } from '../graph/parameter-arena.ts';
@@ -31,15 +31,12 @@ export interface Lane {
 }
 
 /** A graph for the rows of several trainings, which computes the base once for all of them. */
-export interface JointGraph extends PreparedGraph {
+export interface JointGraph extends PreparedGraph, LossGraphOpening {
   readonly lanes: readonly Lane[];
   /** The inputs with the number of rows of each lane, by the dimension that they divide. */
   readonly rowInputs: ReadonlyMap<string, string>;
   /** The dimension of the targets. */
   readonly targets: string;
-  /** As in `LossGraph`. */
-  readonly isUnpacked: boolean;
-  readonly roundsProducts: boolean;
 }
 
 export interface JointGraphOptions {
@@ -84,11 +81,11 @@ export async function createJointGraph(
     ? addGradients(model, values.flat(), { recompute, maxLength, roundProducts: isRounded })
     : new Map<Value, Value>();
   await breathe();
-  const isUnpacked = isHeldOnce(graph, { recompute, pack });
+  const opening = openingOf(graph, { recompute, pack });
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const names = new Set(added.map(({ name }) => name));
   const lanes = values.map((inputs, lane) => laneOf(inputs, { lane, outputs, names }));
-  return { ...prepared, lanes, rowInputs, targets, isUnpacked, roundsProducts: multipliesBytes(graph) };
+  return { ...prepared, ...opening, lanes, rowInputs, targets };
 }
 
 function laneName(lane: number): string {

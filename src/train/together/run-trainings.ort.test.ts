@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
@@ -109,6 +109,21 @@ describe('several trainings together', () => {
       }),
       { numRuns: 2 },
     );
+  });
+
+  it('end as each would alone with layers computed again, in memory that is planned for it', async () => {
+    const rows = { count: 4, shortest: 5, seed: 3 };
+    const flags = { batchSize: 2, maxSteps: 2, learningRate: 1e-2, recompute: true };
+    const created = vi.spyOn(environment, 'createSession');
+    const found = await distances([
+      { rows, flags },
+      { rows, flags: { ...flags, seed: 5 } },
+    ]);
+    expect(Math.max(...found)).toBeLessThan(1e-5);
+    const together = created.mock.calls.map(([, options]) => options?.memoryReuse);
+    expect(together).toContain(false);
+    expect(together).not.toContain(true);
+    created.mockRestore();
   });
 
   it('go on when one of them is not finite, and end as they would alone', async () => {
