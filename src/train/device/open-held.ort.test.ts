@@ -186,7 +186,7 @@ async function train(name: string, { held, ranks = 1, flags = {}, stopAfter }: R
       }),
     ),
   );
-  await Promise.all(groups.map((group) => group?.close()));
+  await Promise.all(groups.flatMap((group) => (group ? [group.close()] : [])));
   const [newest] = await listCheckpoints(`${output}.checkpoints`);
   const metrics = await readFile(join(output, 'metrics.jsonl'), 'utf8');
   return {
