@@ -14,9 +14,9 @@ export interface Signers extends AsyncDisposable {
 }
 
 export interface OpenPgpKeys {
-  /** A home folder of gpg that holds the keys and nothing else. */
+  /** A home folder of gpg that holds the keys. gpg's global settings may add keys of other keyrings: only the fingerprints say who may sign. */
   readonly home: string;
-  /** The fingerprints of the primary keys. */
+  /** The fingerprints of the primary keys of the list. */
   readonly fingerprints: ReadonlySet<string>;
 }
 
@@ -91,9 +91,8 @@ async function importKeys(
   if (withoutName !== '0') {
     throw new Error('an OpenPGP key of it has no user ID, and gpg takes no such key: export it with its user ID');
   }
-  const listed = await gpg('--with-colons', '--list-keys');
-  const fingerprints = new Set(primaryFingerprints(listed.stdout));
-  if (listed.code !== 0 || fingerprints.size === 0) throw new Error('gpg finds no OpenPGP key in it');
+  const fingerprints = new Set(importedFingerprints(imported.stdout));
+  if (fingerprints.size === 0) throw new Error('gpg finds no OpenPGP key in it');
   return { home, fingerprints };
 }
 
@@ -104,7 +103,10 @@ function gpgReasonOf(text: string): string {
   return reasonOf(lines.join('\n')).replace(/^gpg: /, '');
 }
 
-/** The fingerprints of the primary keys in what gpg lists: the first one behind each `pub`. */
-function primaryFingerprints(listed: string): readonly string[] {
-  return [...listed.matchAll(/^pub:.*\nfpr:(?:[^:\n]*:){8}([\dA-F]+):/gm)].map(([, fingerprint = '']) => fingerprint);
+/**
+ * The fingerprints of the primary keys that an import has read, new or known, of its status lines `IMPORT_OK`. WHY not those that gpg
+ * lists: its global file of settings (/etc/gnupg/gpg.conf) may name further keyrings, whose keys are not of the list.
+ */
+function importedFingerprints(status: string): readonly string[] {
+  return [...status.matchAll(/^\[GNUPG:\] IMPORT_OK \d+ ([\dA-F]+)$/gm)].map(([, fingerprint = '']) => fingerprint);
 }

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +13,7 @@ import {
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { env } from 'node:process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GitSource, parseSource } from '../../fleet/index.ts';
 import { openSigners } from '../../fleet/source/signers.ts';
@@ -282,6 +284,32 @@ describe.skipIf(noGpg !== undefined)(
         ['FLEET_SIGNATURE_INVALID', stranger],
         true,
       ]);
+    });
+
+    it('are refused if their key is not in the list but in another keyring, which the global settings of gpg name', async () => {
+      const bin = join(folder, 'bin');
+      mkdirSync(bin);
+      const gpg = execFileSync('which', ['gpg'], { encoding: 'utf8' }).trim();
+      // As a line `keyring FILE` of /etc/gnupg/gpg.conf, which a test cannot write.
+      const foreign = join(folder, 'foreign.kbx');
+      copyFileSync(join(home.dir, 'pubring.kbx'), foreign);
+      const wrapper = `#!/bin/sh\nexec ${gpg} --keyring '${foreign}' "$@"\n`;
+      writeFileSync(join(bin, 'gpg'), wrapper, { mode: 0o700 });
+      const carla = home.createKey('carla', { usage: 'cert' });
+      const subkey = home.addSubkey(carla);
+      vi.stubEnv('PATH', `${bin}:${env['PATH'] ?? ''}`);
+      repository.commit(files, by(`${subkey}!`));
+      const running = await start(listOf(home.export(carla)));
+      expect([await reasonFor(running), namesOf(running)]).toEqual([undefined, { one: digestOf('a') }]);
+      repository.commit({ 'fleet.yaml': manifestOf({ one: 'b' }) }, by(eve));
+      await running.fleet.look();
+      expect([await reasonFor(running), namesOf(running)]).toEqual([
+        ['FLEET_SIGNATURE_INVALID', stranger],
+        { one: digestOf('a') },
+      ]);
+      const where = { folder: join(folder, 'keys'), timeoutMs: 60_000, signal };
+      await using signers = await openSigners(join(folder, 'signers'), where);
+      expect(signers.openpgp?.fingerprints).toEqual(new Set([carla]));
     });
 
     it('are taken although settings of the user ask for more trust, name another home of gpg, or revoke keys', async () => {
