@@ -2,7 +2,7 @@ import { decodeModel, encodeModel, runPasses, runPassesInSlices, type Model } fr
 import { returnFreedMemory } from '../native/index.ts';
 import type { Environment, ExecutionProvider, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
-import { wrongOnWebGpu } from './providers/webgpu-fallbacks.ts';
+import { namedFallbacks, wrongOnWebGpu } from './providers/webgpu-fallbacks.ts';
 import { hasHalves } from './providers/webgpu-halves.ts';
 import { webgpuPasses } from './providers/webgpu-passes.ts';
 import { floatTables } from './providers/webgpu-weights.ts';
@@ -105,12 +105,12 @@ async function fittingGraph(
   return { bytes, settings: { weightBytes: weightBytesOf(decodeModel(bytes).graph) } };
 }
 
-/** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */
+/** WHY here, and on the bytes: no graph of a model may reach the device without these passes, whoever has prepared it. */
 async function forWebGpu(bytes: Uint8Array, environment: Environment): Promise<FittingGraph> {
   const model = decodeModel(bytes);
   const hasTables = [...model.graph.initializers.values()].some(({ dtype }) => dtype === 'float16');
   const passes = hasTables && !(await hasHalves(environment)) ? [floatTables, ...webgpuPasses] : webgpuPasses;
-  const { modified } = runPasses(model, passes);
+  const { modified } = runPasses(model, [...passes, namedFallbacks]);
   const onCpu = wrongOnWebGpu(model);
   const settings = {
     weightBytes: weightBytesOf(model.graph),

@@ -1,6 +1,15 @@
 import { expect, it } from 'vitest';
-import { createModel, float, Tape } from '../../ir/index.ts';
-import { wrongOnWebGpu } from './webgpu-fallbacks.ts';
+import {
+  createModel,
+  decodeModel,
+  encodeModel,
+  float,
+  Graph,
+  graphAttribute,
+  runPasses,
+  Tape,
+} from '../../ir/index.ts';
+import { namedFallbacks, wrongOnWebGpu } from './webgpu-fallbacks.ts';
 
 it('names attention with a soft cap, and no other', () => {
   const model = createModel();
@@ -40,4 +49,38 @@ it('names convolutions over one axis, which come out wrong, and not those of ima
   convolve([2, 2, 3, 3]);
   const rows = convolve([2, 2, 3]);
   expect(wrongOnWebGpu(model)).toEqual([rows]);
+});
+
+it('names nodes without a usable name, also in the branches of If, so that each is kept off the device', () => {
+  const model = createModel();
+  const { graph } = model;
+  const [x, weight] = [graph.addInput('x', 'float32', [1, 2, 8]), graph.addInput('w', 'float32', [2, 2, 3])];
+  const convolve = (owner: Graph, name?: string): void => {
+    const [y] = owner.addNode({
+      opType: 'Conv',
+      inputs: [x, weight],
+      outputs: [{ name: owner.uniqueName('y') }],
+      ...(name !== undefined && { name }),
+    }).outputs;
+    if (y) owner.addOutput(y);
+  };
+  const branches = ['then_branch', 'else_branch'].map((name) => [name, new Graph(name, graph)] as const);
+  for (const [, branch] of branches) convolve(branch);
+  convolve(graph);
+  convolve(graph, 'two\nlines');
+  convolve(graph, 'kept');
+  graph.addNode({
+    opType: 'If',
+    inputs: [graph.addInput('which', 'bool', [])],
+    attributes: branches.map(([name, branch]) => [name, graphAttribute(branch)] as const),
+    outputs: [{ name: 'z' }],
+  });
+  expect(runPasses(model, [namedFallbacks]).modified).toBe(true);
+  const names = wrongOnWebGpu(model);
+  expect(names).toHaveLength(5);
+  expect(new Set(names).size).toBe(5);
+  expect(names).toContain('kept');
+  for (const name of names) expect(name).toMatch(/^.+$/);
+  expect(wrongOnWebGpu(decodeModel(encodeModel(model)))).toEqual(names);
+  expect(runPasses(model, [namedFallbacks]).modified).toBe(false);
 });

@@ -1,4 +1,4 @@
-import type { Model, Node } from '../../ir/index.ts';
+import { definePass, type Graph, type Model, type Node, type Pass } from '../../ir/index.ts';
 
 /**
  * The names of the nodes that WebGPU computes wrongly, or not exactly enough, and that must run on the CPU:
@@ -8,9 +8,35 @@ import type { Model, Node } from '../../ir/index.ts';
  *   has them where rotary frequencies change with the length of the row (`dynamic`); all other graphs have tables. Pow also fails there
  *   for operands of some shapes (`findings/ort-webgpu-pow.sh`). Powers with one exponent, such as squares, stay on the device.
  * - Conv over one axis, which gives wrong numbers there, without an error. The convolution of DeBERTa v2 is one.
+ *
+ * Nodes of subgraphs are among them. Each must have a name: see `namedFallbacks`.
  */
 export function wrongOnWebGpu({ graph }: Model): string[] {
-  return graph.nodes.filter((node) => hasCap(node) || isCoarse(node) || isConvOfRows(node)).map(({ name }) => name);
+  return wrongNodes(graph).map(({ node }) => node.name);
+}
+
+/**
+ * Gives the nodes that must run on the CPU a name where they have none. WHY: ONNX Runtime is told them by their names, and ONNX files of
+ * other tools need not name nodes. Names with line breaks are replaced too, since ONNX Runtime takes one name from each line.
+ */
+export const namedFallbacks: Pass = definePass('named-fallbacks', ({ graph }) =>
+  wrongNodes(graph).flatMap(({ node, owner }) => {
+    if (node.name !== '' && !/[\r\n]/.test(node.name)) return [];
+    node.name = owner.uniqueName(`${node.opType}_on_cpu`);
+    return [`${node.name} has a name`];
+  }),
+);
+
+interface OwnedNode {
+  readonly node: Node;
+  readonly owner: Graph;
+}
+
+function wrongNodes(owner: Graph): OwnedNode[] {
+  return owner.nodes.flatMap((node) => [
+    ...(hasCap(node) || isCoarse(node) || isConvOfRows(node) ? [{ node, owner }] : []),
+    ...node.subgraphs.flatMap(wrongNodes),
+  ]);
 }
 
 function hasCap(node: Node): boolean {
