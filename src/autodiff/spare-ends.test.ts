@@ -25,6 +25,14 @@ describe('spareEnds', () => {
     );
   });
 
+  it.each([0, 1])('takes the choice whose sizes are known, where a size of the other is not: %i', (unknown) => {
+    const segments = layers(12, { attention: 3, feedForward: 3, end: 1 });
+    const some = segments.map((segment, i) => (i === 4 + unknown ? { ...segment, within: NaN } : segment));
+    const spared = [...spareEnds(some)];
+    expect(spared.length).toBeGreaterThan(10);
+    expect(new Set(spared.map((i) => i % 2))).toEqual(new Set([1 - unknown]));
+  });
+
   it.each([
     ['few layers', layers(4, { attention: 8, feedForward: 30, end: 1 })],
     ['long rows, whose attention is large', layers(24, { attention: 100, feedForward: 30, end: 1 })],

@@ -20,7 +20,9 @@ export function spareEnds(segments: readonly Segment[]): ReadonlySet<number> {
     const indices = [...segments.keys()].filter((i) => i % 2 === parity && i < segments.length - 1);
     const ends = indices.reduce((sum, i) => sum + (segments[i]?.end ?? 0), 0);
     const within = Math.max(0, ...indices.map((i) => segments[i]?.within ?? Infinity));
-    return { indices, gain: ends - within };
+    const gain = ends - within;
+    // WHY: a size that is not known says nothing against the other choice, and NaN is larger and smaller than none.
+    return { indices, gain: Number.isNaN(gain) ? -Infinity : gain };
   });
   const best = choices.reduce((a, b) => (b.gain > a.gain ? b : a));
   return new Set(best.gain > 0 ? best.indices : []);
