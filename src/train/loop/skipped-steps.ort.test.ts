@@ -22,12 +22,14 @@ afterAll(() => {
 interface How {
   readonly maxSkippedSteps?: number;
   readonly maxGradNorm?: number;
+  /** The sum of the losses of each step. Default: 1 */
+  readonly losses?: readonly number[];
   /** Whether everything is kept beside the graph. */
   readonly isHeld: boolean;
 }
 
 /** Takes a step for each gradient, of which some are not finite. */
-async function steps(gradient: readonly number[], { maxSkippedSteps = 0, maxGradNorm = 0, isHeld }: How) {
+async function steps(gradient: readonly number[], { maxSkippedSteps = 0, maxGradNorm = 0, losses = [], isHeld }: How) {
   using parameters = new ParameterArena(specs);
   using gradients = new ParameterArena(specs);
   const optimizer = new AdamW(parameters.flat);
@@ -35,8 +37,8 @@ async function steps(gradient: readonly number[], { maxSkippedSteps = 0, maxGrad
   let runs = 0;
   let written = gradients.flat;
   const run = async () => {
-    written.fill(gradient[runs++] ?? 0, 0, 4);
-    return { lossSum: 1, correct: undefined };
+    written.fill(gradient[runs] ?? 0, 0, 4);
+    return { lossSum: losses[runs++] ?? 1, correct: undefined };
   };
   const allocate = async (byteLength: number, what: string): Promise<NativeMemory> => {
     const memory = NativeMemory.allocate(byteLength);
@@ -71,6 +73,13 @@ describe.each([
       [4, 'layer.lora_A'],
       [5, undefined],
     ]);
+  });
+
+  it('names no gradient where the loss alone is not finite', async () => {
+    const how = { losses: [1, 1, NaN, 1], isHeld, maxSkippedSteps: 2 };
+    const { lines, skipped } = await steps([1, NaN, 2, 3], how);
+    expect(skipped).toBe(2);
+    expect(lines.map((line) => line.skipped)).toEqual([undefined, 'layer.lora_A', 'the loss', undefined]);
   });
 
   it('ends the training beyond the bound', async () => {
