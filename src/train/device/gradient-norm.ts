@@ -13,23 +13,36 @@ import { normGraph, sumGraph } from './update-graph.ts';
 export class GradientNorm implements Disposable {
   readonly #sessions: readonly [norm: Session, sum: Session];
   readonly #bindings: readonly [norm: IoBinding, sum: IoBinding];
-  readonly #result = NativeMemory.allocate(4);
+  readonly #result: NativeMemory;
 
   static async open(environment: Environment, length: number): Promise<GradientNorm> {
-    const norm = await environment.createSession(normGraph(length));
+    const own: Disposable[] = [];
+    const kept = <Each extends Disposable>(each: Each): Each => {
+      own.unshift(each);
+      return each;
+    };
     try {
-      return new GradientNorm(norm, await environment.createSession(sumGraph(length)));
+      const norm = kept(await environment.createSession(normGraph(length)));
+      const sum = kept(await environment.createSession(sumGraph(length)));
+      const bindings = [kept(norm.createBinding()), kept(sum.createBinding())] as const;
+      const memory = kept(NativeMemory.allocate(4));
+      using result = OrtTensor.over(memory, 'float32', []);
+      bindings[0].bindOutput('square_sum', result);
+      return new GradientNorm({ sessions: [norm, sum], bindings, result: memory });
     } catch (error) {
-      norm.dispose();
+      for (const each of own) each[Symbol.dispose]();
       throw error;
     }
   }
 
-  private constructor(norm: Session, sum: Session) {
-    this.#sessions = [norm, sum];
-    this.#bindings = [norm.createBinding(), sum.createBinding()];
-    using result = OrtTensor.over(this.#result, 'float32', []);
-    this.#bindings[0].bindOutput('square_sum', result);
+  private constructor(parts: {
+    readonly sessions: readonly [norm: Session, sum: Session];
+    readonly bindings: readonly [norm: IoBinding, sum: IoBinding];
+    readonly result: NativeMemory;
+  }) {
+    this.#sessions = parts.sessions;
+    this.#bindings = parts.bindings;
+    this.#result = parts.result;
   }
 
   async of(gradients: TensorMemory): Promise<number> {

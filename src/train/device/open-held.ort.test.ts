@@ -120,6 +120,22 @@ describe('a training that is to be kept beside its graph', () => {
     expect(liveHandles()).toEqual(before);
   });
 
+  it.each([true, false])('leaves nothing behind where it cannot begin, kept there: %o', async (held) => {
+    const { base } = await loadGolden('llama');
+    await using inputs = await readTrainingInputs(resolveConfig({ flags: { base, data, output: '-', ...common } }), {});
+    using model = await TrainingModel.open(inputs);
+    const before = liveHandles();
+    const seen: boolean[] = [];
+    const hold = model.hold.bind(model);
+    model.hold = (own) => {
+      hold(own);
+      if (seen.push(own !== undefined) === 1) throw new Error('stopped here');
+    };
+    await expect(StepLoop.open(inputs, model, { environment, held })).rejects.toThrow('stopped here');
+    expect(seen).toEqual([held, false]);
+    expect(liveHandles()).toEqual(before);
+  });
+
   it('is kept on the host where the device does not read what was written', async () => {
     let one: NativeMemory | undefined;
     const taken = await take({}, true, (passes) => {

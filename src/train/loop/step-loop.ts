@@ -88,6 +88,7 @@ export class StepLoop implements Disposable {
       dtype: inputs.config.optimizerDtype,
       from: isMapped(moments) ? moments : undefined,
     });
+    const opened: Disposable[] = [];
     try {
       const { config } = inputs;
       const optimizer = createOptimizer(config.optimizer, parameters.flat, config, memory.allocate);
@@ -100,10 +101,12 @@ export class StepLoop implements Disposable {
       const wish = { held: options.held, isAlone: reduce === undefined && share.worldSize === 1 };
       const begun = await openHeld({ environment, passes, parameters, optimizer, groups, config, wish, stop });
       const { held } = begun;
+      if (held !== undefined) opened.push(held, begun.session);
       const session =
         held === undefined
           ? await passes.openTraining({ environment, parameters, gradients, signal: stop })
           : begun.session;
+      if (held === undefined) opened.push(session);
       model.hold(held);
       const merged = new MergedArrays([parameters.flat, ...Object.values(optimizer.state)], groups);
       const { merge } = options;
@@ -130,6 +133,8 @@ export class StepLoop implements Disposable {
       const parts = { session, gradients, memory, optimizer, trainer, held, trouble };
       return new StepLoop(inputs, parts, { position: (from ?? planStart).position, share, model });
     } catch (error) {
+      model.hold(undefined);
+      for (const each of opened) each[Symbol.dispose]();
       gradients.dispose();
       memory.dispose();
       throw error;
