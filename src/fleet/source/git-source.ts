@@ -18,6 +18,8 @@ export interface GitSourceOptions {
   /** A file or a folder that says whose keys may sign, see readSignerLists. undefined: commits need no signature. */
   readonly signers?: string | undefined;
   readonly timeoutMs?: number | undefined;
+  /** The clock by which SSH keys of the list of signers have a time. Default: that of the machine. */
+  readonly now?: (() => number) | undefined;
 }
 
 const seen = 'refs/espalier/fleet';
@@ -109,7 +111,8 @@ export class GitSource implements FleetSource {
   }
 
   #openSigners(path: string, signal: AbortSignal): Promise<Signers> {
-    return openSigners(path, { folder: `${this.#options.cache}-signers`, timeoutMs: this.#timeoutMs, signal });
+    const { cache, now = Date.now } = this.#options;
+    return openSigners(path, { folder: `${cache}-signers`, timeoutMs: this.#timeoutMs, now, signal });
   }
 
   async open(path: string, { state, staging, signal }: OpenOptions): Promise<OpenedPath | undefined> {

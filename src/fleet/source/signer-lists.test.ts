@@ -45,6 +45,11 @@ describe('a list of signers', () => {
     ['has comments only', '# nobody\n', 'it names nobody'],
     ['has a key without its owner', `${line}\nssh-ed25519 AAAAC3Nz ada`, 'line 2 does not say whose key it is'],
     ['is of another form', `${line}\n\nada = 3`, 'line 3 is neither'],
+    [
+      'has a time of no form',
+      `\n${line.replace(' namespaces', ' valid-before="soon",namespaces')}`,
+      'line 2: valid-before is',
+    ],
     ['has an OpenPGP key in bytes', '\u0098\u0033\u0004', 'line 1 is neither'],
     ['mixes both in a file', `${line}\n${key}`, 'two files of a folder'],
     ['has half a key', key.slice(0, 60), 'cut off'],

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EspalierError, messageOf } from '../../core/index.ts';
+import { problemOfTimes } from './signer-times.ts';
 
 /** Who may sign commits. */
 export interface SignerLists {
@@ -48,10 +49,16 @@ async function readFiles(path: string): Promise<readonly { readonly name: string
 function problemOf(text: string): string | undefined {
   if (text.includes('-----BEGIN PGP ')) return problemOfBlocks(text.replaceAll('\r', ''));
   const wrong = entriesOf(text).find(({ line }) => !keyOfSsh.test(line) || keyOfSsh.exec(line)?.index === 0);
-  if (wrong === undefined) return undefined;
+  if (wrong === undefined) return problemOfLines(text);
   return keyOfSsh.test(wrong.line)
     ? `line ${wrong.number} does not say whose key it is: write the signer before it, as in "ada@example.com ssh-ed25519 AAAA..."`
     : `line ${wrong.number} is neither an allowed signer (ada@example.com ssh-ed25519 AAAA...) nor part of an armoured OpenPGP key (gpg --armor --export)`;
+}
+
+function problemOfLines(text: string): string | undefined {
+  const problems = entriesOf(text).map(({ line, number }) => ({ number, problem: problemOfTimes(line) }));
+  const wrong = problems.find(({ problem }) => problem !== undefined);
+  return wrong && `line ${wrong.number}: ${wrong.problem}`;
 }
 
 function problemOfBlocks(text: string): string | undefined {

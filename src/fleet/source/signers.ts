@@ -4,10 +4,11 @@ import { EspalierError, messageOf } from '../../core/index.ts';
 import { reasonOf } from './run-git.ts';
 import { environment, type ProgramAnswer, runProgram } from './run-program.ts';
 import { readSignerLists } from './signer-lists.ts';
+import { signersAt } from './signer-times.ts';
 
 /** Who may sign, in the forms that git's programs read. It lies on the disk until it is disposed. */
 export interface Signers extends AsyncDisposable {
-  /** A file of allowed signers, in the form of `ssh-keygen`. undefined: no SSH key may sign. */
+  /** A file of the allowed signers whose time it is, in the form of `ssh-keygen`. It may be empty then. undefined: no SSH key may sign. */
   readonly sshFile: string | undefined;
   /** undefined: no key of OpenPGP may sign. */
   readonly openpgp: OpenPgpKeys | undefined;
@@ -24,6 +25,8 @@ export interface OpenSignersOptions {
   /** What is made there. It is removed first if a process has left it, and again by dispose. */
   readonly folder: string;
   readonly timeoutMs: number;
+  /** The clock by which SSH keys of the list have a time. Unix time in milliseconds. */
+  readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -63,9 +66,9 @@ export async function openSigners(path: string, options: OpenSignersOptions): Pr
   }
 }
 
-async function writeSsh(text: string, { folder, timeoutMs, signal }: OpenSignersOptions): Promise<string> {
+async function writeSsh(text: string, { folder, timeoutMs, now, signal }: OpenSignersOptions): Promise<string> {
   const file = join(folder, 'allowed-signers');
-  await writeFile(file, text);
+  await writeFile(file, signersAt(text, now()));
   // It says how it is used. What matters is that it is there: git would say of a missing one that the signature is wrong.
   await runProgram('ssh-keygen', ['-?'], { env: environment(), timeoutMs, maxBytes: 2 ** 20, signal });
   return file;

@@ -71,7 +71,7 @@ async function verifySsh(
   if (checked.code === 0 && signer !== undefined) return { signer };
   return {
     problem: /No principal matched|with \S+ key/.test(said)
-      ? 'the key that signed it is not in the list of signers'
+      ? 'the key that signed it is not in the list of signers, or has expired or is not valid yet there'
       : reasonOf(said),
   };
 }

@@ -24,6 +24,8 @@ export interface CommitOptions {
   /** An OpenPGP key that signs, by its fingerprint, and the gpg that has it. */
   readonly openpgp?: { readonly key: string; readonly program: string };
   readonly subject?: string;
+  /** When the committer says that it was made, in a form of git. Default: now. */
+  readonly date?: string;
 }
 
 /** A real repository in a temporary folder. */
@@ -40,6 +42,10 @@ export class GitRepository implements Disposable {
   }
 
   git(...words: readonly string[]): string {
+    return this.#git(words, {});
+  }
+
+  #git(words: readonly string[], more: Readonly<Record<string, string>>): string {
     const env = {
       ...process.env,
       GIT_CONFIG_GLOBAL: '/dev/null',
@@ -48,6 +54,7 @@ export class GitRepository implements Disposable {
       GIT_AUTHOR_EMAIL: 'ada@example.com',
       GIT_COMMITTER_NAME: 'Ada',
       GIT_COMMITTER_EMAIL: 'ada@example.com',
+      ...more,
     };
     return execFileSync('git', ['-C', this.dir, ...words], {
       env,
@@ -59,7 +66,7 @@ export class GitRepository implements Disposable {
   /** Writes files, and makes a commit of everything. @returns the commit */
   commit(
     files: Readonly<Record<string, string | Uint8Array>>,
-    { key, openpgp, subject = 'a change' }: CommitOptions = {},
+    { key, openpgp, subject = 'a change', date }: CommitOptions = {},
   ): string {
     for (const [name, content] of Object.entries(files)) {
       mkdirSync(dirname(join(this.dir, name)), { recursive: true });
@@ -70,7 +77,8 @@ export class GitRepository implements Disposable {
     const gpg = openpgp === undefined ? [] : [`gpg.program=${openpgp.program}`, `user.signingKey=${openpgp.key}`];
     const settings = [...ssh, ...gpg];
     const how = settings.length === 0 ? '--no-gpg-sign' : '-S';
-    this.git(...settings.flatMap((one) => ['-c', one]), 'commit', '--quiet', '--allow-empty', how, '-m', subject);
+    const words = [...settings.flatMap((one) => ['-c', one]), 'commit', '--quiet', '--allow-empty', how, '-m', subject];
+    this.#git(words, date === undefined ? {} : { GIT_COMMITTER_DATE: date });
     return this.git('rev-parse', 'HEAD').trim();
   }
 

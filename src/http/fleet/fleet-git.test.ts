@@ -208,6 +208,28 @@ describe.skipIf(noSshKeygen !== undefined)('the signature of a commit', () => {
     expect(error).toMatchObject({ code: 'FLEET_SIGNATURE_INVALID', message: expect.stringContaining(text) as string });
   });
 
+  it('keeps a commit out whose key has expired by now, whatever date the commit has', async () => {
+    const key = createKey(folder, 'ada');
+    const list = signersOf(key);
+    writeFileSync(list, readFileSync(list, 'utf8').replace('namespaces', 'valid-before="20250101Z",namespaces'));
+    const address = parseSource(repository.url);
+    if (address.kind !== 'git') throw new TypeError('a repository is expected');
+    let now = Date.UTC(2024, 11, 31);
+    const source = new GitSource({ address, cache: join(folder, 'git'), signers: list, now: () => now });
+    const dated = { key, date: '2024-06-01T12:00:00Z' };
+    repository.commit(files, dated);
+    process = await house.start(source);
+    const { fleet, registry } = process;
+    expect(namesOf({ registry })).toEqual(versions({ one: 'a' }));
+    now = Date.UTC(2025, 0, 1);
+    repository.commit({ 'fleet.yaml': manifestOf({ one: 'b' }) }, dated);
+    await fleet.look();
+    expect([(await fleet.status()).refused?.error, namesOf({ registry })]).toMatchObject([
+      { code: 'FLEET_SIGNATURE_INVALID', message: expect.stringContaining('has expired') as string },
+      versions({ one: 'a' }),
+    ]);
+  });
+
   it('keeps a commit out whose content was changed after it was signed', async () => {
     const key = createKey(folder, 'ada');
     repository.commit(files, { key });

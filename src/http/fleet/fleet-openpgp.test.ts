@@ -307,7 +307,7 @@ describe.skipIf(noGpg !== undefined)(
         ['FLEET_SIGNATURE_INVALID', stranger],
         { one: digestOf('a') },
       ]);
-      const where = { folder: join(folder, 'keys'), timeoutMs: 60_000, signal };
+      const where = { folder: join(folder, 'keys'), timeoutMs: 60_000, now: Date.now, signal };
       await using signers = await openSigners(join(folder, 'signers'), where);
       expect(signers.openpgp?.fingerprints).toEqual(new Set([carla]));
     });
@@ -336,7 +336,7 @@ describe.skipIf(noGpg !== undefined)(
     });
 
     it('start no agent of gpg', async () => {
-      const where = { folder: join(folder, 'keys'), timeoutMs: 60_000, signal };
+      const where = { folder: join(folder, 'keys'), timeoutMs: 60_000, now: Date.now, signal };
       await using signers = await openSigners(listOf(home.export(ada)), where);
       // An agent ends by itself when its folder goes, so it is looked for while the folder is there.
       expect([signers.openpgp?.fingerprints, commandsWith(folder)]).toEqual([new Set([ada]), []]);
