@@ -96,10 +96,17 @@ export class DeviceMemory {
     try {
       const memory = await heap.lane.run(() => {
         const dims = BigInt64Array.of(BigInt(Math.ceil(byteLength / 4)));
-        const value = deviceLedger.counted({ use: 'memory', bytes: byteLength, what }, () =>
-          receive((out) => api.CreateTensorAsOrtValue(heap.allocator, dims, 1, dataTypeNumber('float32'), out)),
-        );
-        return new DeviceMemory(heap, value, { session, byteLength, what });
+        return deviceLedger.counted({ use: 'memory', bytes: byteLength, what }, () => {
+          const value = receive((out) =>
+            api.CreateTensorAsOrtValue(heap.allocator, dims, 1, dataTypeNumber('float32'), out),
+          );
+          try {
+            return new DeviceMemory(heap, value, { session, byteLength, what });
+          } catch (error) {
+            api.ReleaseValue(value);
+            throw error;
+          }
+        });
       });
       try {
         using zeros = NativeMemory.allocate(Math.max(4, byteLength));

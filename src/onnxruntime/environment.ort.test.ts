@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { tensorOf } from '../tensor/index.ts';
 import { liveHandles } from '../native/native-handle.ts';
+import { deviceLedger } from './device-ledger.ts';
 import { openEnvironment } from './environment.ts';
 import { runOnce } from './run-once.ts';
 import { doublingModel } from './testing/tiny-model.ts';
@@ -23,6 +24,19 @@ describe('openEnvironment', () => {
       expect(() => openEnvironment({ threads })).toThrow(expect.objectContaining({ code: 'ENVIRONMENT_OPEN' }));
       using session = await environment.createSession(doublingModel());
       await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
+    }
+  });
+
+  it('opens sessions on the CPU whatever is held on a device', async () => {
+    deviceLedger.limit = undefined;
+    deviceLedger.take({ use: 'memory', bytes: 10, what: 'a test' });
+    try {
+      using environment = openEnvironment({ threads: 1, deviceMemory: 5 });
+      using session = await environment.createSession(doublingModel());
+      await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
+    } finally {
+      deviceLedger.giveBack('memory', 10);
+      deviceLedger.limit = undefined;
     }
   });
 

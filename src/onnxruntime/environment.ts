@@ -129,13 +129,17 @@ export class Environment {
 
   async #createSession(model: Uint8Array, options: ResolvedOptions): Promise<Session> {
     const pool = options.spins === true && options.provider === 'cpu' ? this.#pools.take() : undefined;
-    const weights = options.provider === 'cpu' ? 0 : (options.weightBytes ?? 0);
-    deviceLedger.take({ use: 'weights', bytes: weights, what: 'the weights of a model' });
+    let counted = 0;
     const released = (): void => {
       if (pool) this.#pools.giveBack();
-      deviceLedger.giveBack('weights', weights);
+      deviceLedger.giveBack('weights', counted);
     };
     try {
+      if (options.provider !== 'cpu') {
+        const bytes = options.weightBytes ?? 0;
+        deviceLedger.take({ use: 'weights', bytes, what: 'the weights of a model' });
+        counted = bytes;
+      }
       return await this.#load(model, { ...options, released }, createSessionOptions(options, pool));
     } catch (error) {
       released();
