@@ -33,7 +33,8 @@ describe('openEnvironment', () => {
     try {
       using environment = openEnvironment({ threads: 1, deviceMemory: 5 });
       using session = await environment.createSession(doublingModel());
-      await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
+      const { y } = await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
+      expect(y).toBeDefined();
     } finally {
       deviceLedger.giveBack('memory', 10);
       deviceLedger.limit = undefined;
