@@ -26,6 +26,7 @@ export { packageVersion } from './package-version.ts';
 export { type JobEvent, type JobStatus, jobStatuses, onJobEvent, publishJobEvent } from './job-events.ts';
 export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
+export { ResourceStack } from './resource-stack.ts';
 export { Sha256 } from './sha256.ts';
 export { finishInSlices, finishNow, type Steps } from './steps.ts';
 export { decideThreads } from './threads/decide-threads.ts';

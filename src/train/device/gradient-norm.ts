@@ -1,3 +1,4 @@
+import { ResourceStack } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import {
   type Environment,
@@ -11,35 +12,34 @@ import { normGraph, sumGraph } from './update-graph.ts';
 
 /** Sums and norms of flat gradients f32 [length], computed where they are. */
 export class GradientNorm implements Disposable {
+  readonly #own: ResourceStack;
   readonly #sessions: readonly [norm: Session, sum: Session];
   readonly #bindings: readonly [norm: IoBinding, sum: IoBinding];
   readonly #result: NativeMemory;
 
   static async open(environment: Environment, length: number): Promise<GradientNorm> {
-    const own: Disposable[] = [];
-    const kept = <Each extends Disposable>(each: Each): Each => {
-      own.unshift(each);
-      return each;
-    };
+    const own = new ResourceStack();
     try {
-      const norm = kept(await environment.createSession(normGraph(length)));
-      const sum = kept(await environment.createSession(sumGraph(length)));
-      const bindings = [kept(norm.createBinding()), kept(sum.createBinding())] as const;
-      const memory = kept(NativeMemory.allocate(4));
+      const norm = own.use(await environment.createSession(normGraph(length)));
+      const sum = own.use(await environment.createSession(sumGraph(length)));
+      const bindings = [own.use(norm.createBinding()), own.use(sum.createBinding())] as const;
+      const memory = own.use(NativeMemory.allocate(4));
       using result = OrtTensor.over(memory, 'float32', []);
       bindings[0].bindOutput('square_sum', result);
-      return new GradientNorm({ sessions: [norm, sum], bindings, result: memory });
+      return new GradientNorm({ own, sessions: [norm, sum], bindings, result: memory });
     } catch (error) {
-      for (const each of own) each[Symbol.dispose]();
+      own.dispose();
       throw error;
     }
   }
 
   private constructor(parts: {
+    readonly own: ResourceStack;
     readonly sessions: readonly [norm: Session, sum: Session];
     readonly bindings: readonly [norm: IoBinding, sum: IoBinding];
     readonly result: NativeMemory;
   }) {
+    this.#own = parts.own;
     this.#sessions = parts.sessions;
     this.#bindings = parts.bindings;
     this.#result = parts.result;
@@ -66,8 +66,7 @@ export class GradientNorm implements Disposable {
   }
 
   dispose(): void {
-    for (const each of [...this.#bindings, ...this.#sessions]) each.dispose();
-    this.#result.dispose();
+    this.#own.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, ResourceStack } from '../../core/index.ts';
 import { deviceHeld, type Environment, type TensorMemory } from '../../onnxruntime/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import type { ParameterArena } from '../graph/parameter-arena.ts';
@@ -56,17 +56,13 @@ export class HeldTraining implements Disposable {
     const { environment, passes, parameters, optimizer, name, settings, groups } = options;
     const { length, byteLength } = parameters.flat;
     const allocate = passes.allocate.bind(passes);
-    const own: Disposable[] = [];
-    const kept = <Each extends Disposable>(each: Each): Each => {
-      own.push(each);
-      return each;
-    };
+    const own = new ResourceStack();
     try {
       const form = { optimizer: name, settings, length };
       const names = Object.keys(optimizer.state);
-      const update = kept(await UpdateSession.open(names, { environment, allocate, form, groups }));
-      const norm = kept(await GradientNorm.open(environment, length));
-      const gradients = kept(await allocate(byteLength, 'gradients'));
+      const update = own.use(await UpdateSession.open(names, { environment, allocate, form, groups }));
+      const norm = own.use(await GradientNorm.open(environment, length));
+      const gradients = own.use(await allocate(byteLength, 'gradients'));
       await writeFlat(update.parameters.now, parameters.flat);
       await update.writeMoments(inFloats(optimizer.state));
       await assertRead(parameters, await norm.of(update.parameters.now));
@@ -74,7 +70,7 @@ export class HeldTraining implements Disposable {
       if (options.isSummed) await held.#sumMemory();
       return held;
     } catch (error) {
-      for (const each of own) each[Symbol.dispose]();
+      own.dispose();
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { ResourceStack } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import {
   type Environment,
@@ -31,7 +32,7 @@ export class UpdateSession implements Disposable {
   readonly #moments: ReadonlyMap<string, FlatPair>;
   readonly #form: UpdateForm;
   readonly #group: { readonly rate: number; readonly weightDecay: number } | undefined;
-  readonly #own: readonly Disposable[];
+  readonly #own: ResourceStack;
   readonly #session: Session;
   readonly #binding: IoBinding;
   /** The numbers of the step, and what comes back. */
@@ -41,23 +42,20 @@ export class UpdateSession implements Disposable {
   static async open(moments: readonly string[], options: UpdateSessionOptions): Promise<UpdateSession> {
     const { environment, allocate, groups } = options;
     const form = { ...options.form, isEach: !isOne(groups, options.form.length) };
-    const own: Disposable[] = [];
-    const kept = <Each extends Disposable>(each: Each): Each => {
-      own.unshift(each);
-      return each;
-    };
+    const own = new ResourceStack();
     try {
       const byteLength = form.length * Float32Array.BYTES_PER_ELEMENT;
-      const pair = async (what: string): Promise<FlatPair> => kept(await FlatPair.allocate(allocate, byteLength, what));
+      const pair = async (what: string): Promise<FlatPair> =>
+        own.use(await FlatPair.allocate(allocate, byteLength, what));
       const parameters = await pair('parameters');
       const states = new Map<string, FlatPair>();
       for (const name of moments) states.set(name, await pair(`an optimizer's ${name}`));
-      const session = kept(await environment.createSession(updateGraph(form)));
-      const binding = kept(session.createBinding());
-      const numbers = kept(NativeMemory.allocate(numberBytes));
+      const session = own.use(await environment.createSession(updateGraph(form)));
+      const binding = own.use(session.createBinding());
+      const numbers = own.use(NativeMemory.allocate(numberBytes));
       if (form.isEach) {
         for (const [name, values] of Object.entries(eachOf(form, groups))) {
-          const memory = kept(await allocate(byteLength, name));
+          const memory = own.use(await allocate(byteLength, name));
           await writeFlat(memory, await values);
           using tensor = flatTensor(memory);
           binding.bindInput(name, tensor);
@@ -65,7 +63,7 @@ export class UpdateSession implements Disposable {
       }
       return new UpdateSession({ parameters, states, form, groups, own, session, binding, numbers });
     } catch (error) {
-      for (const each of own) each[Symbol.dispose]();
+      own.dispose();
       throw error;
     }
   }
@@ -75,7 +73,7 @@ export class UpdateSession implements Disposable {
     readonly states: ReadonlyMap<string, FlatPair>;
     readonly form: UpdateForm;
     readonly groups: readonly ParameterGroup[];
-    readonly own: readonly Disposable[];
+    readonly own: ResourceStack;
     readonly session: Session;
     readonly binding: IoBinding;
     readonly numbers: NativeMemory;
@@ -135,7 +133,7 @@ export class UpdateSession implements Disposable {
   }
 
   dispose(): void {
-    for (const each of this.#own) each[Symbol.dispose]();
+    this.#own.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,4 @@
-import { EspalierError, type Clock } from '../../core/index.ts';
+import { EspalierError, ResourceStack, type Clock } from '../../core/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { planStart, type DataPosition } from '../data/step-plan.ts';
@@ -88,7 +88,7 @@ export class StepLoop implements Disposable {
       dtype: inputs.config.optimizerDtype,
       from: isMapped(moments) ? moments : undefined,
     });
-    const opened: Disposable[] = [];
+    const opened = new ResourceStack();
     try {
       const { config } = inputs;
       const optimizer = createOptimizer(config.optimizer, parameters.flat, config, memory.allocate);
@@ -101,12 +101,12 @@ export class StepLoop implements Disposable {
       const wish = { held: options.held, isAlone: reduce === undefined && share.worldSize === 1 };
       const begun = await openHeld({ environment, passes, parameters, optimizer, groups, config, wish, stop });
       const { held } = begun;
-      if (held !== undefined) opened.push(held, begun.session);
-      const session =
+      const session = opened.use(
         held === undefined
           ? await passes.openTraining({ environment, parameters, gradients, signal: stop })
-          : begun.session;
-      if (held === undefined) opened.push(session);
+          : begun.session,
+      );
+      if (held !== undefined) opened.use(held);
       model.hold(held);
       const merged = new MergedArrays([parameters.flat, ...Object.values(optimizer.state)], groups);
       const { merge } = options;
@@ -134,7 +134,7 @@ export class StepLoop implements Disposable {
       return new StepLoop(inputs, parts, { position: (from ?? planStart).position, share, model });
     } catch (error) {
       model.hold(undefined);
-      for (const each of opened) each[Symbol.dispose]();
+      opened.dispose();
       gradients.dispose();
       memory.dispose();
       throw error;
