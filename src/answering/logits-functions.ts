@@ -1,4 +1,4 @@
-import { didYouMean, EspalierError } from '../core/index.ts';
+import { EspalierError } from '../core/index.ts';
 import type { Drawing } from './drawing.ts';
 import type { GenerationRequest, ServingContext } from '../service/index.ts';
 
@@ -17,7 +17,7 @@ export function logitsFunctionsOf(
     if (change !== undefined) return { name, change };
     const known = [...registered.keys()];
     const there = known.length === 0 ? 'the server has none' : `the server has ${known.join(', ')}`;
-    const problem = `no logits processor is called ${JSON.stringify(name)}; ${there}.${didYouMean(name, known)}`;
+    const problem = `no logits processor is called ${JSON.stringify(name)}; ${there}`;
     throw new EspalierError('REQUEST_INVALID', { param: `logits_processors.${place}`, problem });
   });
   return { logitsFunctions };

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { EspalierError } from '../core/index.ts';
 import { collect, expected, LoopFixture, nextToken } from './testing/loop-fixture.ts';
 
 const prompts = [[1], [2, 2], [0, 1, 2, 0, 1, 2, 0], [1, 0, 1], [2, 1], [2, 2, 2, 2, 2], [0], [1, 1]];
@@ -51,6 +52,24 @@ describe('EngineLoop', () => {
     expect(request.finishReason).toBe('length');
     expect(request.promptTokens).toHaveLength(4);
     expect(fixture.stats.report()).toMatchObject({ requests: { finished: 1 }, tokens: { generated: 0 } });
+  });
+
+  it('tells when to come again by how fast the queue moved while requests waited', async () => {
+    fixture.runner.onRun = (moment) => void (fixture.clock.time += moment === 'begin' ? 1000 : 0);
+    const told: unknown[] = [];
+    for (let burst = 0; burst < 3; burst++) {
+      const requests = Array.from({ length: 20 }, () => fixture.add({ tokens: [1], maxTokens: 1 }));
+      try {
+        fixture.loop.admission.assertRoom({ key: undefined, count: 100 });
+      } catch (error) {
+        told.push(EspalierError.isInstance(error) && error.details['retryAfterSeconds']);
+      }
+      await Promise.all(requests.map(collect));
+      fixture.clock.time += 3_600_000;
+      await collect(fixture.add({ tokens: [1], maxTokens: 1 }));
+    }
+    // From the second burst on a second for each of those that wait, whatever lies between the bursts.
+    expect(told).toEqual([1, expect.closeTo(20, -1), expect.closeTo(20, -1)]);
   });
 
   it('goes on with others when a consumer stops reading', async () => {

@@ -210,7 +210,7 @@ export class EngineLoop {
     const { sequence, slot, start, end, last } = plan;
     const { runner, stats, clock } = this.#options;
     const began = clock.now();
-    if (sequence.times.admitted === undefined) this.#pace.started();
+    if (sequence.times.admitted === undefined) this.#pace.started(this.#state.waiting.length);
     sequence.times.admitted ??= began;
     let scores: TokenScores | undefined;
     try {
@@ -255,8 +255,8 @@ export class EngineLoop {
         break;
       }
       other.times.admitted = this.#options.clock.now();
-      this.#pace.started();
       runOnCopy(this.#state, other);
+      this.#pace.started(this.#state.waiting.length);
       other.share(sequence);
       sharing.push(other);
     }

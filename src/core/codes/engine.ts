@@ -216,8 +216,8 @@ export const engineCodes = {
   CHOICES_BEYOND_QUEUE: {
     status: 400,
     retryable: false,
-    message: 'The request asks for {count} choices, and the queue has {limit} places. Ask for fewer at once.',
-    help: 'Each choice of a request takes a place in the queue, and the request would never find as many. Nothing was queued. The length of the queue is an option of the server (--max-waiting).',
+    message: 'The request asks for {count} choices, and the queue takes {limit} of one request. Ask for fewer at once.',
+    help: 'Each choice of a request takes a place in the queue, and one caller may take half of an empty one, so the request would never find as many. Nothing was queued. The length of the queue is an option of the server (--max-waiting).',
   },
   GENERATION_FAILED: {
     status: 500,

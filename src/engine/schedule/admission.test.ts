@@ -25,6 +25,22 @@ describe('assertRoom', () => {
   it('tells a request that can never fit so, and not to come again', () => {
     expect(codeOf(() => apply({ a: 60 }, { key: undefined, count: 64 }))).toBe('QUEUE_FULL');
     expect(codeOf(() => apply({}, { key: undefined, count: 65 }))).toBe('CHOICES_BEYOND_QUEUE');
+    expect(codeOf(() => apply({}, { key: 'a', count: 32 }))).toBeUndefined();
+    expect(() => apply({}, { key: 'a', count: 33 })).toThrow('the queue takes 32 of one request');
+  });
+
+  it('takes of an empty queue whatever it does not refuse for good', () => {
+    const requests = fc.record({
+      key: fc.constantFrom(undefined, 'a'),
+      count: fc.integer({ min: 1, max: 70 }),
+      maxWaiting: fc.integer({ min: 1, max: 64 }),
+    });
+    fc.assert(
+      fc.property(requests, ({ maxWaiting, ...applicant }) => {
+        const code = codeOf(() => apply({}, applicant, { ...limits, maxWaiting }));
+        expect([undefined, 'CHOICES_BEYOND_QUEUE']).toContain(code);
+      }),
+    );
   });
 
   it('lets one caller fill half of the queue, and counts the choices of a request singly', () => {
@@ -81,14 +97,14 @@ describe('Admission', () => {
     expect(fixture.running).toHaveLength(2);
     expect(refusal(admission, { key: 'a', count: 2 })).toBe('CALLER_QUEUE_FULL');
     expect(refusal(admission, { key: 'b', count: 2 })).toBeUndefined();
-    expect(refusal(admission, { key: 'b', count: 5 })).toBe('QUEUE_FULL');
+    expect(refusal(admission, { key: undefined, count: 5 })).toBe('QUEUE_FULL');
   });
 
   it('keeps reserved places until they are used or given back', () => {
     const admission = admissionOf(new ScheduleFixture());
     const [one, other] = [
       { key: 'a', count: 4 },
-      { key: 'b', count: 5 },
+      { key: undefined, count: 5 },
     ];
     const places = admission.reserve(one);
     expect(refusal(admission, other)).toBe('QUEUE_FULL');
@@ -100,8 +116,10 @@ describe('Admission', () => {
   it('judges a request that has places by all that it wants, and leaves it its places where it is refused', () => {
     const admission = admissionOf(new ScheduleFixture());
     const places = admission.reserve({ key: 'a', count: 1 });
-    expect(codeOf(() => places.resize(5))).toBe('CALLER_QUEUE_FULL');
-    expect(codeOf(() => places.resize(9))).toBe('CHOICES_BEYOND_QUEUE');
+    const others = admission.reserve({ key: 'a', count: 1 });
+    expect(codeOf(() => places.resize(4))).toBe('CALLER_QUEUE_FULL');
+    others[Symbol.dispose]();
+    expect(codeOf(() => places.resize(5))).toBe('CHOICES_BEYOND_QUEUE');
     expect(refusal(admission, { key: undefined, count: 8 })).toBe('QUEUE_FULL');
     places.resize(4);
     expect(refusal(admission, { key: undefined, count: 4 })).toBeUndefined();
@@ -122,10 +140,23 @@ describe('QueuePace', () => {
     const pace = new QueuePace({ now: () => time });
     expect(pace.retryAfterSeconds(100)).toBe(1);
     for (let i = 0; i < 100; i++) {
-      pace.started();
+      pace.started(50);
       time += 200;
     }
     expect(pace.retryAfterSeconds(50)).toBe(10);
     expect(pace.retryAfterSeconds(5000)).toBe(60);
+  });
+
+  it('does not count the time in which nobody waited', () => {
+    let time = 0;
+    const pace = new QueuePace({ now: () => time });
+    for (let burst = 0; burst < 20; burst++) {
+      for (const left of [2, 1, 0]) {
+        pace.started(left);
+        time += 100;
+      }
+      time += 3_600_000;
+    }
+    expect(pace.retryAfterSeconds(50)).toBe(5);
   });
 });

@@ -30,7 +30,9 @@ export function assertRoom(
   { key, count }: Applicant,
   { maxWaiting, retryAfterSeconds }: { readonly maxWaiting: number; readonly retryAfterSeconds: number },
 ): void {
-  if (count > maxWaiting) throw new EspalierError('CHOICES_BEYOND_QUEUE', { count, limit: maxWaiting });
+  // What would not be taken even of an empty queue is told so, since to come again would not help.
+  const limit = key === undefined ? maxWaiting : Math.max(1, Math.floor(maxWaiting / 2));
+  if (count > limit) throw new EspalierError('CHOICES_BEYOND_QUEUE', { count, limit });
   const room = maxWaiting - all;
   if (count > room) {
     throw new EspalierError('QUEUE_FULL', { waiting: all, count, limit: maxWaiting, retryAfterSeconds });
@@ -138,12 +140,13 @@ export class QueuePace {
     this.#clock = clock;
   }
 
-  /** Records that a sequence was taken from the queue. */
-  started(): void {
+  /** Records that a sequence was taken from the queue, and how many it left there. */
+  started(left: number): void {
     const now = this.#clock.now();
     // A moving average over about the last eight intervals.
     if (this.#lastStart !== undefined) this.#intervalMs += (now - this.#lastStart - this.#intervalMs) / 8;
-    this.#lastStart = now;
+    // WHY not behind an empty queue: the time until somebody comes says nothing of how fast others are served.
+    this.#lastStart = left > 0 ? now : undefined;
   }
 
   /** Estimates the time until `waiting` sequences have been taken, in whole seconds from 1 to 60. */
