@@ -14,7 +14,8 @@ export interface AdapterUse {
 export interface Drawing {
   readonly temperature: number;
   readonly topP: number;
-  readonly maxTokens: number;
+  /** Undefined: the answerer's own limit. */
+  readonly maxTokens: number | undefined;
 }
 
 /** A conversation in the terminal, and what the next answer will be given by. It is never changed in place. */

@@ -139,7 +139,7 @@ function setDrawing(rest: string, conversation: Conversation): Step {
   const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
   if (setting === undefined) {
     const { temperature, topP, maxTokens } = conversation.drawing;
-    const now = `temperature ${temperature}, top-p ${topP}, max-tokens ${maxTokens}`;
+    const now = `temperature ${temperature}, top-p ${topP}, max-tokens ${maxTokens ?? 'not set'}`;
     return say(conversation, name === '' ? now : `There is no ${name}.${didYouMean(name, Object.keys(settings))}`);
   }
   const number = value === '' ? Number.NaN : Number(value);

@@ -21,7 +21,7 @@ const schema = z.object({
   system: z.string().optional(),
   temperature: nonNegativeNumber.default(0.7),
   topP: probability.default(1),
-  maxTokens: positiveInteger.default(512),
+  maxTokens: positiveInteger.optional(),
 });
 
 type ChatOptions = z.output<typeof schema>;
@@ -46,7 +46,7 @@ export const chatCommand: CommandDefinition = {
       .option('--system <text>', 'a text before the conversation')
       .option('--temperature <x>', '0 takes the likeliest token each time (default: 0.7)')
       .option('--top-p <p>', 'draw only from the likeliest tokens that together reach p (default: 1)')
-      .option('--max-tokens <n>', 'longest answer in tokens (default: 512)');
+      .option('--max-tokens <n>', 'longest answer in tokens (default: 512, or with --server as the server takes it)');
   },
   async run(options, context) {
     const read = readOptions(schema, options);
