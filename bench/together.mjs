@@ -44,13 +44,20 @@ async function compare() {
   for (let round = 0; round < Number(values.rounds); round++) {
     rounds.one.push(await measure(1));
     rounds.together.push(await measure(Number(values.runs)));
-    const last = (list) => `${list.at(-1).tokensPerSecond.toFixed(0)} tokens/s, ${list.at(-1).peakMb.toFixed(0)} MB`;
+    const last = (list) => `${list.at(-1).tokensPerSecond.toFixed(0)} tokens/s, ${list.at(-1).cpuMs.toFixed(0)} ms of processor time for 1,000, ${list.at(-1).peakMb.toFixed(0)} MB`;
     process.stdout.write(`one: ${last(rounds.one)}; ${values.runs} together: ${last(rounds.together)}\n`);
   }
   const of = (list, key) => median(list.map((each) => each[key]));
-  const [speed, memory] = ['tokensPerSecond', 'peakMb'].map((key) => of(rounds.together, key) / of(rounds.one, key));
+  const [speed, work, memory] = ['tokensPerSecond', 'cpuMs', 'peakMb'].map((key) => of(rounds.together, key) / of(rounds.one, key));
   process.stdout.write(`${values.runs} together: ${speed.toFixed(2)} times the speed of one after another, `);
+  process.stdout.write(`${work.toFixed(2)} times the processor time, `);
   process.stdout.write(`${memory.toFixed(2)} times the peak memory of one\n`);
+}
+
+/** Processor time of this process, all threads, in ms. */
+function processorMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Trains so many runs in a process of their own. */
@@ -88,16 +95,19 @@ async function train(count) {
         threads: Number(values.threads),
         ...(values['max-pass-tokens'] && { maxPassTokens: Number(values['max-pass-tokens']) }),
         onEvent: (event) => {
-          if (event.kind === 'stepped') marks.push({ step: event.metrics.step, at: performance.now() });
+          if (event.kind === 'stepped') marks.push({ step: event.metrics.step, at: performance.now(), cpu: processorMs() });
         },
       },
     );
     for (const end of ends) if (end.kind === 'failed') throw end.error;
     const begin = Math.max(...marks.filter(({ step }) => step === 1).map(({ at }) => at));
     const end = Math.max(...marks.map(({ at }) => at));
-    const tokensPerSecond = (count * (steps - 1) * batch * tokens * 1000) / (end - begin);
+    const trained = count * (steps - 1) * batch * tokens;
+    const tokensPerSecond = (trained * 1000) / (end - begin);
+    const firstSteps = Math.max(...marks.filter(({ step }) => step === 1).map(({ cpu }) => cpu));
+    const cpuMs = (1000 * (Math.max(...marks.map(({ cpu }) => cpu)) - firstSteps)) / trained;
     const peakMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1000;
-    return { tokensPerSecond, peakMb };
+    return { tokensPerSecond, cpuMs, peakMb };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -25,8 +25,9 @@ const parts = { '.lora_A': 'a', '.lora_B': 'b', '.lora_magnitude': 'magnitude' }
  */
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
   const start = await adapterStart(base, config);
-  const { lora, modules, whole } = start;
-  if (config.localSteps !== undefined && [...modules.values()].some(({ magnitude }) => magnitude !== undefined)) {
+  const { lora, whole, subtracted } = start;
+  const modules = new Map([...start.modules].map(([path, module]) => [path, formOf(module)]));
+  if (config.localSteps !== undefined && [...modules.values()].some(({ hasMagnitude }) => hasMagnitude)) {
     const [first, second] = [option('localSteps'), 'an adapter with DoRA'];
     throw new EspalierError('TRAIN_CONFIG_CONFLICT', {
       first,
@@ -36,13 +37,17 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
   }
   const baseFingerprint = await fingerprintBase(base);
   const { matched } = matchTargets(base.modules, lora);
+  // WHY not kept: beside the parameters they would take as much again for the whole training.
+  const first: { values?: AdapterStart['modules'] | undefined } = { values: start.modules };
+  const initial = subtracted === true ? start.modules : undefined;
   return {
-    lora: [...modules].map(([path, module]) => injected(start, path, module)),
+    lora: injections(start),
     whole: whole.names,
     dropout: lora.dropout,
     matched: matched.map((target) => ({ pattern: target.pattern, modules: target.modules.length })),
     initialize: async (arena) => {
-      initialize(arena, modules, whole);
+      initialize(arena, first.values ?? (await adapterStart(base, config)).modules, whole);
+      first.values = undefined;
       await whole.initialize(arena);
     },
     trains: (name) => config.freezeA !== true || whole.names.has(name) || !beginsAtRandom(name, modules),
@@ -51,12 +56,20 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
     decays: () => true,
     save: async (dir, arena) => {
       const saved = whole.trained(arena);
-      const plain = await plainOf(start, trained(arena, modules));
+      const now = trained(arena, modules);
+      // The form in which it fits the unchanged base.
+      const plain: PlainAdapter =
+        initial === undefined ? { config: lora, modules: now } : await subtractInitial(lora, now, initial);
       const written = { ...plain.config, ...taskOf(base, whole), targetModules: spelledOut(base, lora) };
       const content = { config: written, modules: plain.modules, baseName: modelName(basePath(base)), baseFingerprint };
       await savePeftAdapter(dir, { ...content, ...(saved && { saved }) });
     },
   };
+}
+
+/** WHY apart: a closure over the beginning would keep it as long as what is trained. */
+function injections(start: AdapterStart): LoraModule[] {
+  return [...start.modules].map(([path, module]) => injected(start, path, module));
 }
 
 function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string, module: ModuleWeights): LoraModule {
@@ -72,24 +85,25 @@ function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string
   };
 }
 
+/** An adapter of one module without its numbers. */
+interface ModuleForm extends Omit<ModuleWeights, 'a' | 'b' | 'magnitude'> {
+  readonly hasMagnitude: boolean;
+}
+
+function formOf({ a: _a, b: _b, magnitude, ...form }: ModuleWeights): ModuleForm {
+  return { ...form, hasMagnitude: magnitude !== undefined };
+}
+
 /** Whether the first step changes this matrix. One of the two matrices begins at zero; for an embedding it is A. */
-function movesFirst({ name }: Pick<ParameterEntry, 'name'>, modules: ReadonlyMap<string, ModuleWeights>): boolean {
+function movesFirst({ name }: Pick<ParameterEntry, 'name'>, modules: ReadonlyMap<string, ModuleForm>): boolean {
   const suffix = name.slice(name.lastIndexOf('.'));
   const { kind } = modules.get(name.slice(0, -suffix.length)) ?? {};
   return suffix === (kind === 'embedding' ? '.lora_A' : '.lora_B');
 }
 
 /** Whether this is the one of a module's two matrices that begins at random; for an embedding it is B. */
-function beginsAtRandom(name: string, modules: ReadonlyMap<string, ModuleWeights>): boolean {
+function beginsAtRandom(name: string, modules: ReadonlyMap<string, ModuleForm>): boolean {
   return /\.lora_[AB]$/.test(name) && !movesFirst({ name }, modules);
-}
-
-/** The adapter in the form in which it is saved, which fits the unchanged base. */
-async function plainOf(
-  { lora: config, modules: initial, subtracted }: AdapterStart,
-  modules: ReadonlyMap<string, ModuleWeights>,
-): Promise<PlainAdapter> {
-  return subtracted === true ? subtractInitial(config, modules, initial) : { config, modules };
 }
 
 /**
@@ -122,7 +136,7 @@ function initialize(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWe
 }
 
 /** The modules with copies of the current contents of the arena. */
-function trained(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeights>): Map<string, ModuleWeights> {
+function trained(arena: ParameterArena, modules: ReadonlyMap<string, ModuleForm>): Map<string, ModuleWeights> {
   const entries = new Map(arena.entries.map((entry) => [entry.name, entry]));
   const tensor = (name: string): ModuleWeights['a'] => {
     const entry = entries.get(name);
@@ -130,10 +144,10 @@ function trained(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeigh
     return tensorOf('float32', entry.shape, arena.view(entry));
   };
   return new Map(
-    [...modules].map(([path, module]) => {
+    [...modules].map(([path, { hasMagnitude, ...form }]) => {
       const [a, b] = [tensor(`${path}.lora_A`), tensor(`${path}.lora_B`)];
-      const magnitude = module.magnitude && tensor(`${path}.lora_magnitude`);
-      return [path, { ...module, a, b, ...(magnitude && { magnitude }) }];
+      const magnitude = hasMagnitude ? tensor(`${path}.lora_magnitude`) : undefined;
+      return [path, { ...form, a, b, ...(magnitude && { magnitude }) }];
     }),
   );
 }

@@ -17,6 +17,8 @@ export interface LossResult {
   readonly lossSum: number;
   /** Number of rows whose largest logit is at their label; only for classification. */
   readonly correct: number | undefined;
+  /** Where the gradients were written, until the runner's next pass; undefined: in the memory that it was opened with. */
+  readonly gradients?: ParameterArena | undefined;
 }
 
 /** Computes the loss of batches, and their gradients if it was opened for a training. */
@@ -59,7 +61,7 @@ export interface BoundParameters {
 export interface Passes {
   /** What is trained, in the order of the graph. */
   readonly parameters: readonly ParameterSpec[];
-  /** @param bound  with the memory for the gradients, in the layout of the parameters */
+  /** @param bound  with the memory for the gradients, in the layout of the parameters. Passes that write elsewhere do not touch it */
   openTraining(bound: BoundParameters & { readonly gradients: ParameterArena }): Promise<PassRunner>;
   /** The same passes over flat arrays; undefined where the passes of several trainings are computed together. */
   openFlatTraining?(layout: FlatLayout, bound: Omit<BoundParameters, 'parameters'>): Promise<FlatPasses>;

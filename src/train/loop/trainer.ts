@@ -218,24 +218,26 @@ export class Trainer {
     const isSummed = microBatches.length > 1 && held === undefined;
     if (isSummed) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = isSummed ? this.#sum : undefined;
+    let written = gradients;
     for (const [index, micro] of microBatches.entries()) {
       const microBatch = (first + index) * worldSize + rank;
       const place = { step: this.#steps, microBatch, sameParameters: index > 0 };
       const collect = async (range: GradientRange): Promise<void> => {
-        const [target, part] = [sum?.flat, gradients.flat].map((flat) => flat?.subarray(range.start, range.end));
+        const [target, part] = [sum?.flat, written.flat].map((flat) => flat?.subarray(range.start, range.end));
         if (target !== undefined && part !== undefined) await (index === 0 ? copyInto : addInto)(target, part);
       };
       const isLast = index === microBatches.length - 1;
       const sums = isLast && reduce !== undefined ? this.#sumsOf(sum ?? gradients, reduce, collect) : undefined;
       const pass = await (held?.run(micro, place, index === 0) ??
         session.run(micro, place, sums && ((count) => sums.begin(count))));
+      written = pass.gradients ?? gradients;
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       await (sums === undefined ? collect({ start: 0, end: gradients.flat.length }) : sums.end());
     }
     const targets = total(microBatches, (micro) => micro.targets);
     const tokens = total(microBatches, (micro) => micro.tokens);
-    return { lossSum, correct, targets, tokens, gradients: sum ?? gradients };
+    return { lossSum, correct, targets, tokens, gradients: sum ?? written };
   }
 
   #sumsOf(target: ParameterArena, reduce: ReduceStep, collect: GradientSumsOptions['collect']): GradientSums {

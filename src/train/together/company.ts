@@ -4,13 +4,14 @@ import type { Environment } from '../../onnxruntime/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { graphSettingsOf } from '../graph/loss-graph.ts';
 import type { BoundParameters, LossResult, PassPlace, PassRunner, Passes } from '../graph/passes.ts';
-import type { ParameterSpec } from '../graph/parameter-arena.ts';
+import type { ParameterArena, ParameterSpec } from '../graph/parameter-arena.ts';
 import type { TrainingInputs } from '../loop/training-inputs.ts';
 import { sharedObjective } from './assert-together.ts';
 import { RefusedCompany, type Companion } from './companion.ts';
 import { createJointGraph, type JointGraph, type LaneInputs } from './joint-graph.ts';
 import { JointSession, type LaneMemory, type LanePass } from './joint-session.ts';
-import { Meeting } from './meeting.ts';
+import { LentGradients, lentMemories } from './lent-gradients.ts';
+import { Meeting, type Give } from './meeting.ts';
 import { planMicroBatches } from './plan-passes.ts';
 import { haveOneForm, laneInputsOf, placesOf, widestOf } from './slots.ts';
 
@@ -24,7 +25,7 @@ export interface CompanyOptions {
 
 type Kind = 'evaluation' | 'training';
 
-interface Request extends Omit<LanePass, 'memory'> {
+interface Request extends Omit<LanePass, 'memory' | 'gradients'> {
   readonly kind: Kind;
 }
 
@@ -44,6 +45,10 @@ export class Company implements Disposable {
   #open: () => void = () => undefined;
   /** Whether all have adapters of one form. */
   #isUniform = false;
+  /** Where the passes of trainings of one form write. */
+  #lent: LentGradients | undefined;
+  /** Where each of the others lets its passes write. */
+  readonly #gradients = new Map<number, ParameterArena>();
   /** The first training graph, until it is loaded. */
   #first: JointGraph | undefined;
 
@@ -52,7 +57,7 @@ export class Company implements Disposable {
     this.#undecided = new Set(Array.from({ length: options.members }, (_, lane) => lane));
     this.#meeting = new Meeting({
       members: options.members,
-      hold: (requests) => this.#hold(requests),
+      hold: (requests, give) => this.#hold(requests, give),
       choose: evaluationsFirst,
     });
     const decided = new Promise<void>((resolve) => (this.#open = resolve));
@@ -74,7 +79,10 @@ export class Company implements Disposable {
         if (this.#undecided.has(lane)) this.#isRefused = true;
         this.#decide(lane);
       },
-      leave: () => this.#meeting.leave(lane),
+      leave: () => {
+        this.#lent?.giveBack(lane);
+        this.#meeting.leave(lane);
+      },
       inTurn: async (task, { later = false } = {}) => {
         if (later) await this.#meeting.over;
         return this.#turns.take('base', task);
@@ -93,6 +101,7 @@ export class Company implements Disposable {
     this.#isUniform = haveOneForm(this.#lanesOf(lanes));
     this.#first = await this.#graphOf('training', this.#isUniform ? lanes.slice(0, 1) : lanes);
     const own = this.#first.lanes.map(({ parameters }) => parameters);
+    if (this.#isUniform) this.#lent = new LentGradients(own[0] ?? []);
     return lanes.map((lane) => own[this.#isUniform ? 0 : lane] ?? []);
   }
 
@@ -105,13 +114,19 @@ export class Company implements Disposable {
     const open = (kind: Kind, memory: Omit<LaneMemory, 'dropout' | 'seed'>): PassRunner => {
       this.#memories[kind].set(lane, { ...memory, dropout: kind === 'training' ? dropout : 0, seed });
       return new LaneRunner(
-        (micro, place) => this.#meeting.ask(lane, { kind, micro, place }),
+        (micro, place) => {
+          this.#lent?.giveBack(lane);
+          return this.#meeting.ask(lane, { kind, micro, place });
+        },
         () => this.#close(kind, lane),
       );
     };
     return {
       parameters,
-      openTraining: async ({ parameters: own, gradients }) => open('training', { parameters: own, gradients }),
+      openTraining: async ({ parameters: own, gradients }) => {
+        this.#gradients.set(lane, gradients);
+        return open('training', { parameters: own });
+      },
       openEvaluation: async ({ parameters: own }: BoundParameters) => open('evaluation', { parameters: own }),
     };
   }
@@ -119,31 +134,34 @@ export class Company implements Disposable {
   #close(kind: Kind, lane: number): void {
     const memories = this.#memories[kind];
     memories.delete(lane);
+    if (kind === 'training') this.#gradients.delete(lane);
     if (memories.size > 0) return;
     this.#sessions[kind]?.session.dispose();
     delete this.#sessions[kind];
   }
 
-  /** Computes what is asked for in as few passes as are cheap. If a pass of several fails, each is tried alone. */
-  async #hold(requests: ReadonlyMap<number, Request>): Promise<Map<number, PromiseSettledResult<LossResult>>> {
-    const results = new Map<number, PromiseSettledResult<LossResult>>();
+  /**
+   * Computes what is asked for in as few passes as are cheap. If a pass of several fails, each is tried alone. Trainings whose pass is
+   * done go on with it beside the passes of others.
+   */
+  async #hold(requests: ReadonlyMap<number, Request>, give: Give<LossResult>): Promise<void> {
     const [kind = 'training'] = [...requests.values()].map((request) => request.kind);
     const batches = new Map([...requests].map(([lane, { micro }]) => [lane, micro]));
     const plan = planMicroBatches(batches, this.#options);
-    const session = await this.#sessionFor(kind, widestOf(plan));
+    const widest = widestOf(plan);
+    const session = await this.#sessionFor(kind, widest);
     const run = async (lanes: readonly number[]): Promise<void> => {
       try {
-        for (const [lane, value] of await this.#run(session, only(requests, lanes))) {
-          results.set(lane, { status: 'fulfilled', value });
-        }
+        if (kind === 'training') await this.#lent?.lend(lanes, lentMemories(widest));
+        const results = await this.#run(session, only(requests, lanes));
+        for (const [lane, value] of results) give(lane, { status: 'fulfilled', value });
       } catch (reason) {
         const [lane = 0, ...others] = lanes;
-        if (others.length === 0) results.set(lane, { status: 'rejected', reason });
+        if (others.length === 0) give(lane, { status: 'rejected', reason });
         else for (const each of lanes) await run([each]);
       }
     };
     for (const lanes of plan) await run(lanes);
-    return results;
   }
 
   async #run(
@@ -157,7 +175,8 @@ export class Company implements Disposable {
     for (const [lane, { micro, place }] of requests) {
       const [seat, memory] = [places.get(lane), memories.get(lane)];
       if (seat === undefined || memory === undefined) throw new TypeError(`training ${lane} has no place`);
-      passes.set(seat, { micro, place, memory });
+      const gradients = kind === 'training' ? (this.#lent?.of(lane) ?? this.#gradients.get(lane)) : undefined;
+      passes.set(seat, { micro, place, memory, gradients });
     }
     const [anyone] = passes.values();
     const resting = new Map<number, LaneMemory>();
@@ -215,6 +234,7 @@ export class Company implements Disposable {
 
   dispose(): void {
     for (const open of Object.values(this.#sessions)) open.session.dispose();
+    this.#lent?.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -15,8 +15,6 @@ import { targetLossesOutput } from './target-losses.ts';
 /** What a training reads and writes. */
 export interface LaneMemory {
   readonly parameters: ParameterArena;
-  /** Memory for the gradients, in the layout of the parameters; absent in a session for evaluation. */
-  readonly gradients?: ParameterArena;
   /** Fraction of values that its adapter drops; 0 turns dropout off. */
   readonly dropout: number;
   readonly seed: number;
@@ -25,6 +23,8 @@ export interface LaneMemory {
 /** The rows of one training in a pass, and what it reads and writes. */
 export interface LanePass {
   readonly memory: LaneMemory;
+  /** Memory for the gradients, in the layout of the parameters; undefined in a session for evaluation. */
+  readonly gradients: ParameterArena | undefined;
   readonly micro: MicroBatch;
   readonly place: PassPlace;
 }
@@ -42,8 +42,8 @@ export class JointSession implements Disposable {
   /** Where the gradients of lanes without rows go. */
   readonly #unused: NativeMemory;
   readonly #owned: OrtTensor[] = [];
-  /** For each lane, whether its gradients are bound to the memory of its training. */
-  readonly #isBound: (boolean | undefined)[] = [];
+  /** For each lane, where its gradients are written. */
+  readonly #written: (ParameterArena | 'unused' | undefined)[] = [];
   #losses: NativeMemory | undefined;
 
   private constructor(graph: JointGraph, open: OpenGraph) {
@@ -79,7 +79,6 @@ export class JointSession implements Disposable {
     }
     this.#ratios.float32(4 * lane, 1)[0] = memory.dropout;
     this.#seated[lane] = memory;
-    this.#isBound[lane] = undefined;
   }
 
   #own(tensor: OrtTensor): OrtTensor {
@@ -105,7 +104,7 @@ export class JointSession implements Disposable {
       const memory = pass?.memory ?? resting.get(lane);
       if (memory !== undefined) this.#seat(lane, memory);
       if (pass === undefined) this.#leaveOut(lane);
-      else this.#takeIn(lane, pass.memory);
+      else this.#takeIn(lane, pass.gradients);
     }
     const counts = sizes.map(({ targets }) => targets);
     const losses = this.#bindLosses(counts.reduce((sum, count) => sum + count, 0));
@@ -113,7 +112,9 @@ export class JointSession implements Disposable {
     const results = new Map<number, LossResult>();
     let start = 0;
     for (const [lane, count] of counts.entries()) {
-      if (passes.has(lane)) results.set(lane, { lossSum: sumOf(losses, start, start + count), correct: undefined });
+      const pass = passes.get(lane);
+      const lossSum = sumOf(losses, start, start + count);
+      if (pass !== undefined) results.set(lane, { lossSum, correct: undefined, gradients: pass.gradients });
       start += count;
     }
     return results;
@@ -132,18 +133,18 @@ export class JointSession implements Disposable {
     });
   }
 
-  #takeIn(lane: number, { gradients }: LaneMemory): void {
-    if (gradients === undefined || this.#isBound[lane] === true) return;
+  #takeIn(lane: number, gradients: ParameterArena | undefined): void {
+    if (gradients === undefined || this.#written[lane] === gradients) return;
     for (const [name, output] of this.#graph.lanes[lane]?.gradientOf ?? []) {
       this.#binding.bindOutput(output, gradients.tensor(name));
     }
-    this.#isBound[lane] = true;
+    this.#written[lane] = gradients;
   }
 
   /** WHY: a training that has no rows in this pass may still read its gradients, and they would become zeros. */
   #leaveOut(lane: number): void {
-    if (this.#isBound[lane] === false) return;
-    this.#isBound[lane] = false;
+    if (this.#written[lane] === 'unused') return;
+    this.#written[lane] = 'unused';
     const { gradientOf = new Map<string, string>(), parameters = [] } = this.#graph.lanes[lane] ?? {};
     const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
     for (const [name, output] of gradientOf) {

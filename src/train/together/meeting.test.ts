@@ -13,11 +13,12 @@ describe('a meeting', () => {
           const held: number[][] = [];
           const meeting = new Meeting<number, string>({
             members: turns.length,
-            hold: async (requests) => {
+            hold: async (requests, give) => {
               held.push([...requests.keys()]);
-              return new Map(
-                [...requests].map(([member, turn]) => [member, { status: 'fulfilled', value: `${member} ${turn}` }]),
-              );
+              for (const [member, turn] of requests) {
+                give(member, { status: 'fulfilled', value: `${member} ${turn}` });
+                await scheduler.schedule(Promise.resolve());
+              }
             },
           });
           const members = turns.map(async (count, member) => {
@@ -42,15 +43,12 @@ describe('a meeting', () => {
   it('tells each member its own error, and the others go on', async () => {
     const meeting = new Meeting<string, string>({
       members: 2,
-      hold: async (requests) =>
-        new Map(
-          [...requests].map(([member, request]) => [
-            member,
-            request === 'bad'
-              ? { status: 'rejected', reason: new Error('no') }
-              : { status: 'fulfilled', value: request },
-          ]),
-        ),
+      hold: async (requests, give) => {
+        for (const [member, request] of requests) {
+          if (request === 'bad') throw new Error('no');
+          give(member, { status: 'fulfilled', value: request });
+        }
+      },
       choose: (all) => (all.size > 1 ? new Map([...all].filter(([member]) => member === 0)) : all),
     });
     const [first, second] = [meeting.ask(0, 'bad'), meeting.ask(1, 'good')];
@@ -59,6 +57,31 @@ describe('a meeting', () => {
     await expect(second).resolves.toBe('good');
     expect(() => meeting.ask(0, 'late')).toThrow(TypeError);
   });
+});
+
+it('lets a member go on that has its answer, while another waits for its own', async () => {
+  let end: () => void = () => undefined;
+  const rest = new Promise<void>((resolve) => (end = resolve));
+  const held: number[][] = [];
+  const meeting = new Meeting<string, string>({
+    members: 2,
+    hold: async (requests, give) => {
+      held.push([...requests.keys()]);
+      for (const [member, value] of requests) {
+        if (member === 1 && held.length === 1) await rest;
+        give(member, { status: 'fulfilled', value });
+      }
+    },
+  });
+  const second = meeting.ask(1, 'b');
+  expect(await meeting.ask(0, 'a')).toBe('a');
+  const next = meeting.ask(0, 'c');
+  expect(held).toEqual([[0, 1]]);
+  end();
+  expect(await second).toBe('b');
+  meeting.leave(1);
+  expect(await next).toBe('c');
+  expect(held).toEqual([[0, 1], [0]]);
 });
 
 describe('the passes of several lanes', () => {

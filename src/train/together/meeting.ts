@@ -1,7 +1,8 @@
-/** Answers requests of members together. @returns the answer or the error of each that it was given */
-export type Hold<Request, Answer> = (
-  requests: ReadonlyMap<number, Request>,
-) => Promise<ReadonlyMap<number, PromiseSettledResult<Answer>>>;
+/** Gives a member its answer, or the error that it gets instead. */
+export type Give<Answer> = (member: number, result: PromiseSettledResult<Answer>) => void;
+
+/** Answers requests of members together. Each goes on as soon as it is given its answer. */
+export type Hold<Request, Answer> = (requests: ReadonlyMap<number, Request>, give: Give<Answer>) => Promise<void>;
 
 export interface MeetingOptions<Request, Answer> {
   /** Members are numbered from 0. */
@@ -18,7 +19,8 @@ interface Waiting<Request, Answer> {
 
 /**
  * Members that go on in step: when each that is present has asked for something, they are answered together. What is answered with what
- * depends on nothing but the requests, and not on how long a member took to ask.
+ * depends on nothing but the requests, and not on how long a member took to ask. A member that has its answer goes on while others still
+ * wait for theirs; what it asks next belongs to the next time.
  */
 export class Meeting<Request, Answer> {
   readonly #options: MeetingOptions<Request, Answer>;
@@ -71,15 +73,22 @@ export class Meeting<Request, Answer> {
     // WHY sorted: the order in which they asked depends on time.
     const all = new Map([...this.#waiting].sort(([a], [b]) => a - b).map(([member, { request }]) => [member, request]));
     const chosen = choose(all);
-    const results = await hold(chosen).catch((reason: unknown) => {
-      return new Map([...chosen.keys()].map((member) => [member, { status: 'rejected' as const, reason }]));
-    });
-    this.#isHeld = false;
-    for (const member of chosen.keys()) {
+    const open = new Set(chosen.keys());
+    const give: Give<Answer> = (member, result) => {
+      if (!open.delete(member)) throw new TypeError(`member ${member} waits for no answer`);
       const waiting = this.#waiting.get(member);
       this.#waiting.delete(member);
-      const reason = new TypeError(`member ${member} was not answered`);
-      waiting?.settle(results.get(member) ?? { status: 'rejected', reason });
+      waiting?.settle(result);
+    };
+    const failed = await hold(chosen, give).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    for (const member of open) {
+      const reason = failed === undefined ? new TypeError(`member ${member} was not answered`) : failed.error;
+      give(member, { status: 'rejected', reason });
     }
+    this.#isHeld = false;
+    this.#begin();
   }
 }

@@ -19,6 +19,7 @@ import type { TrainPlan } from '../report/train-result.ts';
 import { elementCount } from '../../tensor/index.ts';
 import { assertTogether, sharedObjective } from './assert-together.ts';
 import { createJointGraph, type JointGraph, type JointGraphOptions } from './joint-graph.ts';
+import { lentMemories } from './lent-gradients.ts';
 import { mergeBatches } from './merge-batches.ts';
 import { defaultPassTokens, planMicroBatches } from './plan-passes.ts';
 import { haveOneForm, laneInputsOf, placesOf, widestOf } from './slots.ts';
@@ -87,7 +88,7 @@ async function forecast(
   const settings = inputs[0] && graphSettingsOf(inputs[0].config);
   const batches = looks.map(({ largest }) => largest);
   const options = { ...settings, objective, gradients: true };
-  const { lanes, ...training } = await peakOf(inputs, options, { ...company, tokens, batches });
+  const { lanes, lent, ...training } = await peakOf(inputs, options, { ...company, tokens, batches });
   const evaluation = await evaluationPeak(inputs, { ...company, tokens });
   const bytes = lanes.map(({ parameters }) => 4 * sum(parameters.map(({ shape }) => elementCount(shape))));
   const each = inputs.map((input, i) => ({ input, bytes: bytes[i] ?? 0, passes: looks[i]?.passes ?? 1 }));
@@ -95,11 +96,14 @@ async function forecast(
     process: process.memoryUsage.rss(),
     weights: training.weights,
     activations: training.activations,
-    parameters: sum(
-      each.map(
-        ({ input, bytes: parameterBytes, passes }) => parameterBytes * copiesOf(input, { passes, parameterBytes }),
-      ),
-    ),
+    parameters:
+      sum(
+        each.map(({ input, bytes: parameterBytes, passes }) => {
+          const own = lent === undefined ? 0 : 1;
+          return parameterBytes * (copiesOf(input, { passes, parameterBytes }) - own);
+        }),
+      ) +
+      (lent ?? 0) * (bytes[0] ?? 0),
     optimizer: sum(each.map(({ input, bytes: parameterBytes }) => optimizerBytes(input.config, parameterBytes))),
   };
   const during = sum(Object.values(parts));
@@ -147,6 +151,8 @@ interface PassesPeak extends GraphPeak {
   readonly largest: number;
   /** Of each training. */
   readonly lanes: JointGraph['lanes'];
+  /** How many memories for gradients the trainings share; undefined if each has its own. */
+  readonly lent: number | undefined;
 }
 
 /** Builds the graph that a company would load, and lets it run the largest passes. */
@@ -177,6 +183,7 @@ async function peakOf(
     unknown: most('unknown'),
     largest: most('largest'),
     lanes,
+    lent: isUniform ? Math.min(lentMemories(widest), inputs.length) : undefined,
   };
 }
 
