@@ -44,11 +44,14 @@ async function compare() {
   for (let round = 0; round < Number(values.rounds); round++) {
     rounds.one.push(await measure(1));
     rounds.together.push(await measure(Number(values.runs)));
-    const last = (list) => `${list.at(-1).tokensPerSecond.toFixed(0)} tokens/s, ${list.at(-1).cpuMs.toFixed(0)} ms of processor time for 1,000, ${list.at(-1).peakMb.toFixed(0)} MB`;
+    const last = (list) =>
+      `${list.at(-1).tokensPerSecond.toFixed(0)} tokens/s, ${list.at(-1).cpuMs.toFixed(0)} ms of processor time for 1,000, ${list.at(-1).peakMb.toFixed(0)} MB`;
     process.stdout.write(`one: ${last(rounds.one)}; ${values.runs} together: ${last(rounds.together)}\n`);
   }
   const of = (list, key) => median(list.map((each) => each[key]));
-  const [speed, work, memory] = ['tokensPerSecond', 'cpuMs', 'peakMb'].map((key) => of(rounds.together, key) / of(rounds.one, key));
+  const [speed, work, memory] = ['tokensPerSecond', 'cpuMs', 'peakMb'].map(
+    (key) => of(rounds.together, key) / of(rounds.one, key),
+  );
   process.stdout.write(`${values.runs} together: ${speed.toFixed(2)} times the speed of one after another, `);
   process.stdout.write(`${work.toFixed(2)} times the processor time, `);
   process.stdout.write(`${memory.toFixed(2)} times the peak memory of one\n`);
@@ -95,7 +98,8 @@ async function train(count) {
         threads: Number(values.threads),
         ...(values['max-pass-tokens'] && { maxPassTokens: Number(values['max-pass-tokens']) }),
         onEvent: (event) => {
-          if (event.kind === 'stepped') marks.push({ step: event.metrics.step, at: performance.now(), cpu: processorMs() });
+          if (event.kind === 'stepped')
+            marks.push({ step: event.metrics.step, at: performance.now(), cpu: processorMs() });
         },
       },
     );
