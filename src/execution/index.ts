@@ -7,6 +7,7 @@ export {
   type OpenPreparedOptions,
 } from './open-graph.ts';
 export { type KnownKernels, knownKernels } from './kernels/known-kernels.ts';
+export { fastestForm, type QuantizedForm } from './kernels/fastest-form.ts';
 export { kernelPasses } from './kernels/kernel-passes.ts';
 export { type KnownProviders, knownProviders } from './providers/known-providers.ts';
 export {

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openBaseModel } from '../../models/index.ts';
 import { dequantizeBase, quantizationOf } from '../../quantize/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
@@ -26,6 +26,7 @@ beforeAll(async () => {
   }
 });
 afterAll(() => rm(folder, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
 
 async function answer(words: readonly string[]): Promise<unknown> {
   return JSON.parse((await espalier([...words, '--json'])).stdout);
@@ -64,6 +65,8 @@ describe('espalier quantize', () => {
     { words: ['--bits', '5'], code: 'CLI_BAD_VALUE' },
     { words: ['--block-size', '48'], code: 'CLI_BAD_VALUE' },
     { words: ['--int8', '--bits', '4'], code: 'CLI_CONFLICT' },
+    { words: ['--int8', '--fastest'], code: 'CLI_CONFLICT' },
+    { words: ['--bits', '4', '--fastest'], code: 'CLI_CONFLICT' },
     { words: ['--text', '/none'], code: 'CLI_CONFLICT' },
     { words: ['--keep', 'lm_haed'], code: 'QUANTIZE_KEEP_UNMATCHED' },
   ])('refuses $words with $code, and writes nothing', async ({ words, code }) => {
@@ -78,6 +81,22 @@ describe('espalier quantize', () => {
     expect(await answer(twice)).toMatchObject({ error: { code: 'QUANTIZE_UNSUPPORTED' } });
     const over = ['quantize', '--base', base, '--output', join(folder, '8')];
     expect(await answer(over)).toMatchObject({ error: { code: 'OUTPUT_EXISTS' } });
+  });
+
+  it('writes by --fastest the form that was measured to be the fastest here', async () => {
+    vi.stubEnv('XDG_CACHE_HOME', join(folder, 'caches'));
+    const known = (await answer(['inspect', '--kernels'])) as { path: string; speeds: { form: string }[] };
+    for (const [form, name] of [
+      ['int8', 'int8'],
+      ['8-bit blocks', '8'],
+    ] as const) {
+      const speeds = known.speeds.map((one) => ({ ...one, decode: one.form === form ? 9 : 1, prefill: 1 }));
+      await writeFile(known.path, JSON.stringify({ ...known, speeds }));
+      const output = join(folder, `fastest-${name}`);
+      await espalier(['quantize', '--base', base, '--output', output, '--fastest']);
+      const written = await readFile(join(output, 'model.safetensors'));
+      expect(written.equals(await readFile(join(folder, name, 'model.safetensors')))).toBe(true);
+    }
   });
 
   it('leaves nothing behind at Ctrl-C', async () => {

@@ -5,7 +5,7 @@ import { EspalierError, systemClock } from '../../core/index.ts';
 import { formatBytes } from '../../atomic-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizeBase, type QuantizeOptions, type QuantizeResult } from '../../quantize/index.ts';
-import { openChosenEnvironment } from '../../execution/index.ts';
+import { fastestForm, knownKernels, openChosenEnvironment, type QuantizedForm } from '../../execution/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { openScorer, type LabelledRow } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
@@ -23,6 +23,7 @@ const schema = z.object({
   output: path,
   bits: z.enum(['4', '8'], { error: '4 or 8' }).optional(),
   int8: z.boolean().default(false),
+  fastest: z.boolean().default(false),
   blockSize: blockSize.default(32),
   activations: z.enum(['int8', 'float32'], { error: 'int8 or float32' }).optional(),
   keep: z.array(z.string().min(1)).default([]),
@@ -41,10 +42,11 @@ export const quantizeCommand: CommandDefinition = {
     'espalier quantize --base models/tiny --output models/tiny-8 --bits 8 --text held-out.txt',
     'espalier quantize --base hf:org/name --output models/name-4 --bits 4 --keep lm_head',
     'espalier quantize --base models/tiny --output models/tiny-int8 --int8 --file held-out.jsonl --json',
+    'espalier quantize --base models/tiny --output models/tiny-fast --fastest',
   ],
   configure: declareOptions,
   run: async (given, context) => {
-    const options = readOptions(schema, given);
+    const options = await chooseForm(readOptions(schema, given), context);
     const settings = settingsOf(options);
     const base = await openBaseModel(options.base);
     const rows = await readRows(options, base, context);
@@ -63,6 +65,7 @@ function declareOptions(command: Command): void {
     .requiredOption('--output <dir>', 'the folder to write; it must not exist yet')
     .option('--bits <n>', '8 or 4 bits in blocks (default: 8); with 4, embedding and head get 8')
     .option('--int8', 'whole channels of 8 bits for products of bytes: the fastest, and no smaller than --bits 8')
+    .option('--fastest', 'the one of these forms by which this machine is fastest (see espalier inspect --kernels)')
     .option('--block-size <n>', 'numbers that share a scale: 16, 32, 64, 128 or 256 (default: 32)')
     .option('--activations <type>', 'what products of blocks take in: int8 (default) or float32, which is slower')
     .option('--keep <module>', 'leave a module as it is: lm_head, down_proj or a whole path; may be repeated', collect)
@@ -73,6 +76,23 @@ function declareOptions(command: Command): void {
 
 function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
+}
+
+const optionsOf: Readonly<Record<QuantizedForm, Pick<Options, 'bits' | 'int8'>>> = {
+  int8: { bits: undefined, int8: true },
+  '8-bit blocks': { bits: '8', int8: false },
+  '4-bit blocks': { bits: '4', int8: false },
+};
+
+/** Puts the form by which this machine is fastest in the place of `--fastest`. */
+async function chooseForm(options: Options, { threads, spinUs, output }: CommandContext): Promise<Options> {
+  if (!options.fastest) return options;
+  const named = options.int8 ? '--int8' : (options.bits && '--bits') || (options.activations && '--activations');
+  if (named) throw conflict(`--fastest or ${named}`, 'both');
+  using environment = await openChosenEnvironment({ threads, spinUs, provider: 'cpu' });
+  const form = fastestForm((await knownKernels(environment)).speeds);
+  output.note(`Of the quantized forms this machine is fastest by ${form}.`);
+  return { ...options, ...optionsOf[form] };
 }
 
 type Settings = Omit<QuantizeOptions, 'signal' | 'onProgress'>;
