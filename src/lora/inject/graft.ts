@@ -57,6 +57,8 @@ export interface LaneGraft {
   readonly module: GraphModule;
   /** In the order of the rows. */
   readonly lanes: readonly Lane[];
+  /** Records the changes of all lanes at once after `after`, where it can: the changed result of the whole site. */
+  readonly together?: ((site: ModuleSite, after: Node) => Value | undefined) | undefined;
 }
 
 /** A range of rows with one adapter. */
@@ -157,9 +159,10 @@ export function graftSteps(
  * lane cannot reach another.
  */
 export function graftLanes(model: Model, grafts: readonly LaneGraft[], splitRows: SplitRows): void {
-  const changes = grafts.map(({ module, lanes }) => ({
+  const changes = grafts.map(({ module, lanes, together }) => ({
     module,
-    change: (placed: PlacedGraft, point: GraftPoint) => joinLanes(placed, point, { model, lanes, splitRows }),
+    change: (placed: PlacedGraft, point: GraftPoint) =>
+      together?.(point.site, point.after) ?? joinLanes(placed, point, { model, lanes, splitRows }),
   }));
   finishNow(graftAll({ model, adapter: undefined }, changes));
 }

@@ -11,7 +11,9 @@ import {
   type InjectOptions,
   type LoraModule,
 } from './inject-lora.ts';
+import type { ModuleSite } from '../targets/module-sites.ts';
 import { loraKey, sharedOwner } from './lora-keys.ts';
+import { canStack, LaneStacker } from './stack-lanes.ts';
 
 /** The adapter of one lane. */
 export interface LaneAdapter extends InjectOptions {
@@ -21,6 +23,13 @@ export interface LaneAdapter extends InjectOptions {
 export interface LanesReport extends InjectionReport {
   /** The inputs i64 [lanes] with the number of rows of each lane, by the symbolic dimension that they divide. */
   readonly rowInputs: ReadonlyMap<string, string>;
+  /** Whether every lane must have the same number of rows in `equalRows`. */
+  readonly needsEqualRows: boolean;
+}
+
+export interface InjectLanesOptions {
+  /** A symbolic dimension of which each lane can be given the same part, so that all lanes of a module are one product. Default: none. */
+  readonly equalRows?: string | undefined;
 }
 
 /** The input with the number of rows of each lane, for a symbolic dimension. */
@@ -35,14 +44,19 @@ function laneRowsInput(dim: string): string {
  *   x = [x₁; x₂; …]        y' = [y₁ + scaling₁ · (x₁·A₁ᵀ)·B₁ᵀ; y₂ + scaling₂ · (x₂·A₂ᵀ)·B₂ᵀ; …]
  *
  * A lane may have any ranks, modules and kind of adapter. The names of its inputs end in `.<adapter>`. How many rows a lane has is an
- * input for each symbolic dimension of rows, `lora_lane_rows.<dimension>` i64 [lanes]; it may be 0.
+ * input for each symbolic dimension of rows, `lora_lane_rows.<dimension>` i64 [lanes]; it may be 0. Where lanes of one form have equally
+ * many rows, they are computed as one product of batches (`stack-lanes.ts`).
  *
  * WHY no mask over joined ranks, as in serving: 0 · NaN is NaN, so that one lane that is not finite would destroy the gradients of all.
  * And joined, each row is multiplied with the ranks of all lanes.
  *
  * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
  */
-export function injectLanes(model: Model, adapters: readonly LaneAdapter[]): LanesReport {
+export function injectLanes(
+  model: Model,
+  adapters: readonly LaneAdapter[],
+  { equalRows }: InjectLanesOptions = {},
+): LanesReport {
   const paths = [...new Set(adapters.flatMap(({ modules }) => modules.map(({ path }) => path)))];
   const wanted = adapters.map(({ modules }) => new Map(modules.map((module) => [module.path, module])));
   const modules = requireModules(model, paths, {
@@ -66,16 +80,33 @@ export function injectLanes(model: Model, adapters: readonly LaneAdapter[]): Lan
     return { adapter, own, inputs: drops?.inputs ?? [] };
   });
   const rows = new RowSplitter(model, adapters.length);
-  const grafts = modules.map((module) => ({
-    module,
-    lanes: added.map(({ adapter, own }) => ({ adapter, update: own.get(module.path) })),
-  }));
+  // WHY not with dropout: its keys are those of a lane's own rows.
+  const stacker =
+    equalRows === undefined || adapters.some(hasDropout)
+      ? undefined
+      : new LaneStacker(model, { lanes: adapters.length, dim: equalRows });
+  const grafts = modules.map((module) => {
+    const { path } = module;
+    const settings = wanted.map((each) => each.get(path));
+    const updates = added.map(({ own }) => own.get(path));
+    const together = (site: ModuleSite, after: Node): Value | undefined => {
+      if (stacker === undefined || !stacker.fits(site)) return undefined;
+      const [a, b] = [0, 1].map((index) => updates.flatMap((update) => update?.values[index] ?? []));
+      const { scaling = 1 } = settings[0] ?? {};
+      return stacker.stack(site, { a: a ?? [], b: b ?? [], scaling }, { path, after });
+    };
+    return {
+      module,
+      lanes: added.map(({ adapter }, lane) => ({ adapter, update: updates[lane] })),
+      ...(canStack(module, settings) && { together }),
+    };
+  });
   graftLanes(model, grafts, rows.split);
   const inputs = added.flatMap(({ own, inputs: shared }) => [
     ...shared,
     ...[...own.values()].flatMap(({ values }) => values),
   ]);
-  return { ...reportOf(modules, inputs), rowInputs: rows.inputs };
+  return { ...reportOf(modules, inputs), rowInputs: rows.inputs, needsEqualRows: stacker?.isUsed ?? false };
 }
 
 function hasDropout({ modules }: { readonly modules: readonly LoraModule[] }): boolean {

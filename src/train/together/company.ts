@@ -147,7 +147,7 @@ export class Company implements Disposable {
   async #hold(requests: ReadonlyMap<number, Request>, give: Give<LossResult>): Promise<void> {
     const [kind = 'training'] = [...requests.values()].map((request) => request.kind);
     const batches = new Map([...requests].map(([lane, { micro }]) => [lane, micro]));
-    const plan = planMicroBatches(batches, this.#options);
+    const plan = planMicroBatches(batches, { ...this.#options, equalTokens: this.#isUniform });
     const widest = widestOf(plan);
     const session = await this.#sessionFor(kind, widest);
     const run = async (lanes: readonly number[]): Promise<void> => {

@@ -35,6 +35,8 @@ export interface JointGraph extends PreparedGraph, LossGraphOpening {
   readonly lanes: readonly Lane[];
   /** The inputs with the number of rows of each lane, by the dimension that they divide. */
   readonly rowInputs: ReadonlyMap<string, string>;
+  /** Whether every lane must have the same number of tokens. */
+  readonly needsEqualTokens: boolean;
   /** The dimension of the targets. */
   readonly targets: string;
 }
@@ -69,7 +71,9 @@ export async function createJointGraph(
     modules: trainable.lora ?? [],
     dropoutSeed: seed % 2 ** 31,
   }));
-  const { rowInputs } = injectLanes(model, adapters);
+  // WHY not of padded rows: which of their tokens count is not told by their places.
+  const equalRows = base.packsRows === true ? 'tokens' : undefined;
+  const { rowInputs, needsEqualRows: needsEqualTokens } = injectLanes(model, adapters, { equalRows });
   await breathe();
   const added = graph.inputs.filter((input) => !data.has(input));
   const values = trainings.map((_, lane) => added.filter(({ name }) => isParameter(name, lane)));
@@ -85,7 +89,7 @@ export async function createJointGraph(
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   const names = new Set(added.map(({ name }) => name));
   const lanes = values.map((inputs, lane) => laneOf(inputs, { lane, outputs, names }));
-  return { ...prepared, ...opening, lanes, rowInputs, targets };
+  return { ...prepared, ...opening, lanes, rowInputs, needsEqualTokens, targets };
 }
 
 function laneName(lane: number): string {

@@ -95,8 +95,9 @@ export class JointSession implements Disposable {
     passes: ReadonlyMap<number, LanePass>,
     resting: ReadonlyMap<number, LaneMemory>,
   ): Promise<Map<number, LossResult>> {
-    const { lanes } = this.#graph;
-    const { feeds, sizes } = mergeBatches(lanes.map((_, lane) => passes.get(lane)?.micro));
+    const { lanes, needsEqualTokens } = this.#graph;
+    const batches = lanes.map((_, lane) => passes.get(lane)?.micro);
+    const { feeds, sizes } = mergeBatches(batches, { equalTokens: needsEqualTokens });
     const keys = lanes.flatMap((lane, number) => this.#keysOf(lane, passes.get(number)));
     this.#batch.bind(this.#binding, new Map([...feeds, ...this.#rowFeeds(sizes), ...keys]));
     for (const lane of lanes.keys()) {

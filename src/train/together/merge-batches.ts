@@ -33,13 +33,19 @@ interface TokenRows {
  * as long as the longest of all.
  *
  * @param batches  undefined for a lane that has no rows in this pass; at least one has some
+ * @param options.equalTokens  gives each lane as many tokens as the one with the most, of rows that are end to end. What is added stands
+ *   behind rows, or in rows of its own, has no targets, and changes nothing that comes before it. Default: false
  */
-export function mergeBatches(batches: readonly (MicroBatch | undefined)[]): JointBatch {
-  const rows = batches.map((batch) => batch && readRows(batch));
-  const present = rows.flatMap((each) => each ?? []);
-  const [first] = present;
+export function mergeBatches(
+  batches: readonly (MicroBatch | undefined)[],
+  { equalTokens = false }: { readonly equalTokens?: boolean } = {},
+): JointBatch {
+  const own = batches.map((batch) => batch && readRows(batch));
+  const [first] = own.flatMap((each) => each ?? []);
   if (first === undefined) throw new TypeError('no lane has rows');
-  const longest = Math.max(...present.map((each) => each.longest));
+  const longest = Math.max(...own.map((each) => each?.longest ?? 0));
+  const rows = equalTokens && first.places !== undefined ? equalized(own, longest) : own;
+  const present = rows.flatMap((each) => each ?? []);
   const total = present.reduce((sum, each) => sum + each.rows, 0);
   const parts = first.places === undefined ? padded(present, longest) : packed(present, longest);
   const targets = sum(present, ({ targetRows }) => targetRows.length);
@@ -63,6 +69,31 @@ function sizesOf(rows: TokenRows | undefined, longest: number | undefined): Lane
   const tokens = longest === undefined ? rows.ids.length : rows.rows * longest;
   return { batch: rows.rows, tokens, targets: rows.targetRows.length };
 }
+
+/** Adds tokens to each lane until all have equally many. @param longest  of the rows of all lanes */
+function equalized(lanes: readonly (TokenRows | undefined)[], longest: number): TokenRows[] {
+  const most = Math.max(...lanes.map((lane) => lane?.ids.length ?? 0));
+  return lanes.map((lane = nothing) => {
+    const rows = Math.max(lane.rows, Math.ceil(most / longest));
+    const places = (lane.places ?? new BigInt64Array()).map((place) =>
+      placeIn(place, { own: lane.longest, longest, firstRow: 0 }),
+    );
+    const taken = new Set(places);
+    const free: bigint[] = [];
+    for (let place = 0n; taken.size + free.length < most; place++) if (!taken.has(place)) free.push(place);
+    const ids = joined([lane.ids, new BigInt64Array(free.length)]);
+    return { ...lane, ids, rows, longest, places: joined([places, BigInt64Array.from(free)]) };
+  });
+}
+
+const nothing: TokenRows = {
+  ids: new BigInt64Array(),
+  rows: 0,
+  longest: 1,
+  places: new BigInt64Array(),
+  targetRows: new BigInt64Array(),
+  targetIds: new BigInt64Array(),
+};
 
 interface Joined {
   readonly ids: BigInt64Array;

@@ -3,6 +3,7 @@ import { pairCostOf } from '../data/batch-source.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { packedCost, paddedCost, type PassCost } from '../data/split-by-length.ts';
 import { rectangleOf } from '../memory/batch-dims.ts';
+import { elementCount } from '../../tensor/index.ts';
 
 /**
  * Tokens of a pass of several trainings at most. WHY: beyond it a pass is not faster for each token, and takes more memory (`LOG.md`,
@@ -22,6 +23,8 @@ export interface PassLimits {
   readonly costOf: PassCost;
   /** Tokens of a pass of several lanes at most. */
   readonly maxTokens: number;
+  /** Whether each lane of a pass is given as many tokens as the one with the most. Default: false. */
+  readonly equalTokens?: boolean | undefined;
 }
 
 /**
@@ -30,15 +33,18 @@ export interface PassLimits {
  *
  * @returns the numbers of the lanes of each pass; each lane in exactly one
  */
-export function planPasses(lanes: readonly LaneRows[], { costOf, maxTokens }: PassLimits): number[][] {
+export function planPasses(lanes: readonly LaneRows[], { costOf, maxTokens, equalTokens }: PassLimits): number[][] {
   const sorted = lanes.toSorted((a, b) => a.longest - b.longest || a.lane - b.lane);
   const cheapest = [{ cost: 0, start: 0 }];
   for (const [last, { longest }] of sorted.entries()) {
     let best = { cost: Infinity, start: last };
-    let [rows, tokens] = [0, 0];
+    let [rows, most, sum] = [0, 0, 0];
     for (let start = last; start >= 0; start--) {
+      const own = sorted[start]?.tokens ?? 0;
       rows += sorted[start]?.rows ?? 0;
-      tokens += sorted[start]?.tokens ?? 0;
+      sum += own;
+      most = Math.max(most, own);
+      const tokens = equalTokens === true ? most * (last - start + 1) : sum;
       if (start < last && tokens > maxTokens) break;
       const cost = (cheapest[start]?.cost ?? 0) + costOf({ rows, longest, tokens });
       // WHY <=: of plans with equal cost, this chooses the one with the fewest passes.
@@ -57,14 +63,17 @@ export function planPasses(lanes: readonly LaneRows[], { costOf, maxTokens }: Pa
 /** Plans the passes of micro-batches, by the numbers of their lanes. */
 export function planMicroBatches(
   batches: ReadonlyMap<number, MicroBatch>,
-  { base, maxTokens }: { readonly base: Pick<BaseModel, 'packsRows' | 'config'>; readonly maxTokens: number },
+  {
+    base,
+    ...limits
+  }: { readonly base: Pick<BaseModel, 'packsRows' | 'config'> } & Pick<PassLimits, 'maxTokens' | 'equalTokens'>,
 ): number[][] {
   const lanes = [...batches].map(([lane, micro]) => ({ lane, ...rowsOf(micro) }));
   const costOf = base.packsRows === true ? packedCost(pairCostOf(base.config)) : paddedCost;
-  return planPasses(lanes, { costOf, maxTokens });
+  return planPasses(lanes, { costOf, ...limits });
 }
 
-function rowsOf({ feeds, tokens }: MicroBatch): Omit<LaneRows, 'lane'> {
+function rowsOf({ feeds }: MicroBatch): Omit<LaneRows, 'lane'> {
   const [rows, longest] = rectangleOf({ feeds });
-  return { rows, longest, tokens: feeds.has('rectangle') ? tokens : rows * longest };
+  return { rows, longest, tokens: elementCount(feeds.get('input_ids')?.shape ?? [rows, longest]) };
 }

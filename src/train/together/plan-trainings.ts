@@ -161,9 +161,9 @@ async function peakOf(
   options: JointGraphOptions,
   { base, maxTokens, tokens, batches }: Passes,
 ): Promise<PassesPeak> {
-  const passes = largestPasses(batches, { base, maxTokens });
   const places = laneInputsOf(inputs, inputs);
   const isUniform = haveOneForm(places);
+  const passes = largestPasses(batches, { base, maxTokens, equalTokens: isUniform });
   const widest = widestOf(passes.map((pass) => [...pass.keys()]));
   const graph = await createJointGraph(base, places.slice(0, isUniform ? widest : inputs.length), options);
   const model: Model = decodeModel(graph.bytes, { what: 'the training graph' });
@@ -172,7 +172,8 @@ async function peakOf(
     const seats = placesOf([...pass.keys()], isUniform ? undefined : [...inputs.keys()]);
     const seated = graph.lanes.map<MicroBatch | undefined>(() => undefined);
     for (const [lane, place] of seats) seated[place] = pass.get(lane);
-    const { unknown, ...peak } = graphMemory(model, { dims: dimsOf(model, seated), tokens, packs: !graph.isUnpacked });
+    const dims = dimsOf(model, seated, graph.needsEqualTokens);
+    const { unknown, ...peak } = graphMemory(model, { dims, tokens, packs: !graph.isUnpacked });
     return { ...peak, unknown: unknown.length, largest: sum([...pass.values()].map((micro) => micro.tokens)) };
   });
   const most = (key: keyof GraphPeak | 'largest'): number => Math.max(0, ...peaks.map((peak) => peak[key]));
@@ -190,7 +191,7 @@ async function peakOf(
 /** The passes of the micro-batches that may need the most memory, by training. */
 function largestPasses(
   batches: Passes['batches'],
-  limits: Pick<Company, 'base' | 'maxTokens'>,
+  limits: Pick<Company, 'base' | 'maxTokens'> & { readonly equalTokens: boolean },
 ): ReadonlyMap<number, MicroBatch>[] {
   const most = Math.max(0, ...batches.map(({ length }) => length));
   return Array.from({ length: most }, (_, i) => {
@@ -204,10 +205,11 @@ function largestPasses(
 }
 
 /** The sizes of the symbolic dimensions of a pass: those of all rows together, and those of each lane. */
-function dimsOf(model: Model, pass: readonly (MicroBatch | undefined)[]): Map<string, number> {
-  const { feeds, sizes } = mergeBatches(pass);
+function dimsOf(model: Model, pass: readonly (MicroBatch | undefined)[], equalTokens: boolean): Map<string, number> {
+  const { feeds, sizes } = mergeBatches(pass, { equalTokens });
   const tokens = sum(pass.map((micro) => micro?.tokens ?? 0));
   const dims = batchDims(model, { feeds, tokens, targets: 0 }).set('dropout_keys', tokens);
+  for (const dim of ['batch', 'tokens'] as const) dims.set(dim, sum(sizes.map((size) => size[dim])));
   for (const [lane, size] of sizes.entries()) {
     for (const [dim, count] of Object.entries(size)) dims.set(`${dim}.${lane}`, count);
   }
