@@ -55,7 +55,6 @@ describe('the batch of several lanes', () => {
     );
   });
 
-
   it.each([true, false])('is the batch of all their rows, and says whose they are (packed: %s)', (packed) => {
     fc.assert(
       fc.property(lanes, (list) => {
