@@ -23,8 +23,32 @@ const alone = [
   'src/onnxruntime/ffi/silence-telemetry.ort.test.ts',
 ];
 
-/** Left to CI, which sets ESPALIER_SLOW_TESTS: they start dozens of processes, which takes half a minute of two cores each. */
-const slow = ['soak/training/killed-training.ort.test.ts', 'src/cli/launch/launched-training.ort.test.ts'];
+/**
+ * Left to CI, which sets ESPALIER_SLOW_TESTS: they start dozens of processes, or train or serve for many seconds to show one thing. Of
+ * other tests with many cases `crossSection` leaves most to CI. So `npm test` stays below five minutes of two cores.
+ */
+const slow = [
+  // dozens of processes: trainings, git, gpg, ssh
+  'soak/training/killed-training.ort.test.ts',
+  'src/cli/launch/launched-training.ort.test.ts',
+  'src/http/fleet/fleet-crash.test.ts',
+  'src/http/fleet/fleet-git.test.ts',
+  'src/http/fleet/fleet-openpgp.test.ts',
+  'src/http/fleet/fleet-ssh.test.ts',
+  'src/jobs/run/training-process.test.ts',
+  'test/observability.test.ts',
+  // short forms of what a soak does for longer
+  'soak/soak.ort.test.ts',
+  'src/engine/adapter-swap.ort.test.ts',
+  // many trainings, or everything measured
+  'src/execution/kernels/known-kernels.ort.test.ts',
+  'src/train/graph/gradient-marks.ort.test.ts',
+  'src/train/graph/memory-in-use.ort.test.ts',
+  'src/train/ranks/overlapped-sums.ort.test.ts',
+  'test/recompute.ort.test.ts',
+  'test/template-of-training.ort.test.ts',
+  'test/training-in-code.ort.test.ts',
+];
 const leftOut = process.env['ESPALIER_SLOW_TESTS'] === undefined ? slow : [];
 
 /** The real ONNX Runtime first, since these files take longest, and a long one that began last would run on alone. */
@@ -53,7 +77,7 @@ export default defineConfig({
     sequence: { sequencer: NativeFirst },
     setupFiles: ['test/leave-nothing.ts', 'test/told-answers.ts'],
     projects: [
-      { extends: true, test: { name: 'alone', include: alone } },
+      { extends: true, test: { name: 'alone', include: alone, exclude: [...leftOut, '**/node_modules/**'] } },
       // WHY one process for many files: to start one and to import all anew takes longer than most files' tests.
       // test/leave-nothing.ts fails a file that leaves to the next what it should not.
       {

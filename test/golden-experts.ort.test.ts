@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../src/core/testing/cross-section.ts';
 import { loadPeftAdapter, savePeftAdapter } from '../src/adapter-files/index.ts';
 import { fromPeftExperts } from '../src/adapter-files/formats/peft/expert-matrices.ts';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
@@ -37,7 +38,7 @@ type Tensors = ReadonlyMap<string, TensorData>;
  */
 const cases = ['both', 'down', 'gate-up', 'gpt-oss', 'gpt-oss-mxfp4', 'deepseek', 'lfm2-moe', 'nemotron-h'];
 
-describe.each(goldenCasesHere(cases))('an adapter of experts: %s', (name) => {
+describe.each(crossSection(goldenCasesHere(cases), 2))('an adapter of experts: %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let adapter: Adapter;

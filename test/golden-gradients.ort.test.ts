@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../src/core/testing/cross-section.ts';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { openGraph } from '../src/execution/index.ts';
 import { encodeModel, runPasses, type Model, type Pass } from '../src/ir/index.ts';
@@ -14,7 +15,7 @@ import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } fro
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
 
-describe.each(goldenCases)('golden case %s', (name) => {
+describe.each(crossSection(goldenCases, 4, 2))('golden case %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let adapter: Adapter;

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crossSection } from '../src/core/testing/cross-section.ts';
 import { gradientKey, recomputedKey } from '../src/autodiff/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../src/cli/testing/run-espalier.ts';
 import { decodeModel, encodeModel } from '../src/ir/index.ts';
@@ -40,31 +41,39 @@ async function trainBoth(base: string, data: string, words: readonly string[]) {
 }
 
 describe('train --recompute', () => {
-  it.each([
-    ['llama', []],
-    ['llama', ['--dropout', '0.2']],
-    ['llama', ['--use-dora', '--dropout', '0.1']],
-    ['qwen3', []],
-    ['gemma3', []],
-    ['gpt2', []],
-    ['bert', ['--modules-to-save', 'classifier']],
-  ] as const)('ends in the bits of a training that keeps every activation: %s %j', async (name, words) => {
+  it.each(
+    crossSection(
+      [
+        ['llama', []],
+        ['llama', ['--dropout', '0.2']],
+        ['llama', ['--use-dora', '--dropout', '0.1']],
+        ['qwen3', []],
+        ['gemma3', []],
+        ['gpt2', []],
+        ['bert', ['--modules-to-save', 'classifier']],
+      ] as const,
+      3,
+    ),
+  )('ends in the bits of a training that keeps every activation: %s %j', async (name, words) => {
     const golden = goldenFolder(name);
     const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
     const { plain, repeated } = await trainBoth(join(golden, 'model'), data, words);
     expect(repeated).toEqual(plain);
   });
 
-  it.each([['--bits', '8'], ['--bits', '4'], ['--int8']])('so it does on a base with %s %s', async (...bits) => {
-    const golden = goldenFolder('llama');
-    const base = join(folder, 'quantized');
-    const words = ['quantize', '--base', join(golden, 'model'), '--output', base, ...bits.filter(Boolean)];
-    const { exitCode, stderr } = await espalier([...words, ...(bits.length > 1 ? ['--block-size', '16'] : [])]);
-    expect([exitCode, stderr]).toEqual([0, expect.anything()]);
-    const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
-    const { plain, repeated } = await trainBoth(base, data, ['--dropout', '0.1']);
-    expect(repeated).toEqual(plain);
-  });
+  it.each(crossSection([['--bits', '8'], ['--bits', '4'], ['--int8']], 3))(
+    'so it does on a base with %s %s',
+    async (...bits) => {
+      const golden = goldenFolder('llama');
+      const base = join(folder, 'quantized');
+      const words = ['quantize', '--base', join(golden, 'model'), '--output', base, ...bits.filter(Boolean)];
+      const { exitCode, stderr } = await espalier([...words, ...(bits.length > 1 ? ['--block-size', '16'] : [])]);
+      expect([exitCode, stderr]).toEqual([0, expect.anything()]);
+      const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
+      const { plain, repeated } = await trainBoth(base, data, ['--dropout', '0.1']);
+      expect(repeated).toEqual(plain);
+    },
+  );
 
   it('computes every repeated product again: ONNX Runtime merges none of them with the first', async () => {
     const { repeated, ran } = await profile((bytes) => bytes);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 import { breathe, createRandom } from '../core/index.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
@@ -130,7 +131,7 @@ async function together(engine: ServedEngine, rows: readonly Row[]): Promise<str
 
 const rows = fc.array(row, { minLength: 6, maxLength: 9, size: 'max' });
 
-describe.each(Object.keys(kinds))('a batch-invariant engine at %s', (kind) => {
+describe.each(crossSection(Object.keys(kinds), 4, 1))('a batch-invariant engine at %s', (kind) => {
   it('computes in any batch the bits of each request alone, which are those of any engine', async () => {
     await using engine = await open(kind, true);
     await using plain = await open(kind, false);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import type { EngineOptions } from './engine.ts';
@@ -34,7 +35,7 @@ const floats = ['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
 /** One for each form in which a base of another tool is held. The logits of all are compared in `models`. */
 const quantized = ['awq', 'gptq-order', 'int8', 'fp8', 'nf4-nested', 'mxfp4', 'gguf-q8_0', 'gguf-q4_k'];
 
-describe.each([...floats, ...quantized.map((name) => `quantized/${name}`)])(
+describe.each(crossSection([...floats, ...quantized.map((name) => `quantized/${name}`)], 3))(
   'an engine on the golden case %s',
   (name) => {
     it.each([2, 128])(

@@ -70,12 +70,16 @@ export async function openGraph(model: Model, options: OpenGraphOptions): Promis
   return openPreparedGraph(prepared, options);
 }
 
+/** By how many bytes the process must have grown while a graph was opened. */
+const worthReturning = 16 * 2 ** 20;
+
 /** @throws EspalierError the errors of `createSession` */
 export async function openPreparedGraph(
   { bytes, externalDataFolder: folder, decoded, shared, computed }: PreparedGraph,
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
   const provider = session.provider ?? environment.provider;
+  const before = process.memoryUsage.rss();
   const fitting = await fittingGraph(bytes, provider, environment);
   using constants = await computeConstants(computed, { folder, environment });
   using weights = await decodeWeights(decoded, folder);
@@ -90,8 +94,9 @@ export async function openPreparedGraph(
     ...given,
   };
   const graph = new OpenGraph(await environment.createSession(fitting.bytes, settings));
-  // WHY: constants that ONNX Runtime has computed and packed leave several times their size in the C library's hands.
-  await returnFreedMemory();
+  // WHY: constants that ONNX Runtime has computed and packed leave several times their size in the C library's hands. A small model
+  // leaves nothing worth the call, which takes milliseconds, and so does the next use of what it gave back.
+  if (process.memoryUsage.rss() - before > worthReturning) await returnFreedMemory();
   return graph;
 }
 

@@ -52,6 +52,11 @@ async function reasonOf(name: string): Promise<string> {
   }
 }
 
+/** What was taken in is served a moment before its folder is gone. */
+async function nothingIncoming(): Promise<void> {
+  while ((await readdir(dir('incoming'))).length > 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Drops an adapter of the golden case as a program does that writes it elsewhere first. */
 async function drop(state: 'adapter' | 'trained', name: string): Promise<void> {
   await cp(join(golden, state), join(folder, 'made'), { recursive: true });
@@ -125,8 +130,9 @@ describe('a server with a store', () => {
     await open();
     await drop('adapter', 'policy');
     await answers('policy', 'greedy_adapter');
+    await nothingIncoming();
     await rename(join(folder, 'bad'), dir('incoming', 'policy'));
-    while ((await readdir(dir('incoming'))).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    await nothingIncoming();
     expect(await greedy('policy')).toEqual((await goldenRow('greedy_adapter')).slice(promptLength));
     const [refused = ''] = await readdir(dir('quarantine'));
     expect(JSON.parse(await reasonOf(refused))).toMatchObject({
@@ -160,8 +166,9 @@ describe('a server with a store', () => {
       expect.stringMatching(/not finite/i),
     ]);
     expect(uploaded.ok).toBe(false);
+    await nothingIncoming();
     await rename(bad, dir('incoming', 'policy'));
-    while ((await readdir(dir('incoming'))).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    await nothingIncoming();
     const [refused = ''] = await readdir(dir('quarantine'));
     expect(JSON.parse(await reasonOf(refused))).toMatchObject({ name: 'policy', code: 'LOGITS_NOT_FINITE' });
     expect(await greedy('policy')).toEqual((await goldenRow('greedy_adapter')).slice(promptLength));

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 
 import { liveHandles } from '../native/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
@@ -51,7 +52,7 @@ const placed = goldenCases.filter((name) =>
   ),
 );
 
-describe.each(placed)('the decode graph of the golden case %s', (name) => {
+describe.each(crossSection(placed, 3))('the decode graph of the golden case %s', (name) => {
   it('gives what the scoring graph gives, whatever the lengths of the rows and the chunks of their prompts', async () => {
     using environment = openEnvironment({ threads: 1 });
     const base = await openBaseModel(goldenDir(name, 'model'));
@@ -67,7 +68,7 @@ describe.each(placed)('the decode graph of the golden case %s', (name) => {
   });
 });
 
-describe.each(variants)('the decode graph with %s', (_, changes, options) => {
+describe.each(crossSection(variants, 2))('the decode graph with %s', (_, changes, options) => {
   let environment: Environment;
   beforeAll(() => {
     environment = openEnvironment({ threads: 2 });

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 
 import { injectLora, injectStackedLora } from '../lora/index.ts';
 import { liveHandles, NativeMemory } from '../native/index.ts';
@@ -47,7 +48,7 @@ function stacked(modules: Modules): Pick<DriverOptions, 'change' | 'inputs'> {
   return { change: (model) => injectStackedLora(model, [...modules.keys()]), inputs };
 }
 
-describe.each(goldenCases)('golden case %s with its adapter', (name) => {
+describe.each(crossSection(goldenCases, 4))('golden case %s with its adapter', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let golden: Golden;

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 
 import { openGraph } from '../execution/index.ts';
 import { liveHandles } from '../native/index.ts';
@@ -12,7 +13,7 @@ import { goldenDir } from './testing/fixtures.ts';
 import { goldenCases } from './testing/golden-cases.ts';
 import { loadGolden, maxDifference, type Golden } from './testing/golden.ts';
 
-describe.each(goldenCases)('golden case %s', (name) => {
+describe.each(crossSection(goldenCases, 3, 1))('golden case %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let golden: Golden;

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 import { buildScoringGraph, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
 import { DecodeDriver } from '../models/testing/decode-driver.ts';
 import { maxDifference } from '../models/testing/golden.ts';
@@ -101,7 +102,7 @@ async function copied(kind: ForeignKind): Promise<string> {
   return dir;
 }
 
-describe.each(kinds)('$what', ({ kind, product }) => {
+describe.each(crossSection(kinds, 3))('$what', ({ kind, product }) => {
   it('computes what its floats do, in the form that its groups allow, token by token too', async () => {
     const base = await written(kind);
     expect(products(base)).toEqual([product]);

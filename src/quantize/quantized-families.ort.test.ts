@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../core/testing/cross-section.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
 import { DecodeDriver } from '../models/testing/decode-driver.ts';
 import { goldenDir } from '../models/testing/fixtures.ts';
@@ -64,7 +65,7 @@ const schemes = [
   { what: 'int8', options: { scheme: 'int8' }, bound: 0.12 },
 ] as const;
 
-describe.each(cases)('%s, quantized', (name) => {
+describe.each(crossSection(cases, 3))('%s, quantized', (name) => {
   it.each(schemes)('to $what, stays near the base, token by token too', async ({ options, bound }) => {
     const { rows } = await loadGolden(name);
     const { packed } = await quantized(name, { ...options, activations: 'int8' });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../../core/testing/cross-section.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { gradcheck } from '../testing/gradcheck.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
@@ -43,10 +44,13 @@ beforeAll(() => {
 afterAll(() => environment.dispose());
 
 describe.each(Object.entries(families))('gradients of %s equal central differences', (_, cases) => {
-  it.each(cases.map((testCase) => [nameOf(testCase), testCase] as const))('%s', async (_name, testCase) => {
-    const { compared } = await gradcheck(environment, testCase);
-    expect(compared).toBeGreaterThan(0);
-  });
+  it.each(crossSection(cases, 3).map((testCase) => [nameOf(testCase), testCase] as const))(
+    '%s',
+    async (_name, testCase) => {
+      const { compared } = await gradcheck(environment, testCase);
+      expect(compared).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe('the list of rules', () => {

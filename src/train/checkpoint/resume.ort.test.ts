@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { crossSection } from '../../core/testing/cross-section.ts';
 import { liveHandles } from '../../native/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
@@ -103,7 +104,7 @@ async function flagsOf(flags: Flags): Promise<Flags> {
 }
 
 describe('a training that was interrupted and gone on with', () => {
-  it.each(kinds)('ends in the very bytes of one that never was: %s', async (_, given) => {
+  it.each(crossSection(kinds, 5))('ends in the very bytes of one that never was: %s', async (_, given) => {
     const evalData = join(folder, 'rows.jsonl');
     const flags = { ...(await flagsOf(given)), evalData, evalSteps: 3, saveSteps: 100 };
     const whole = await go({ name: 'whole', flags });

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../../core/testing/cross-section.ts';
 import type { EspalierError } from '../../core/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
@@ -80,7 +81,7 @@ const forms: readonly Flags[] = [
 ];
 
 describe('a training that is held beside its graph', () => {
-  it.each([...settings, ...forms])('takes the steps of one on the host: %o', async (flags) => {
+  it.each(crossSection([...settings, ...forms], 4))('takes the steps of one on the host: %o', async (flags) => {
     const [held, host] = [await go(flags, true, 6), await go(flags, false, 6)];
     for (const [i, { loss, gradNorm }] of held.lines.entries()) {
       expect(Math.abs(loss - (host.lines[i]?.loss ?? NaN))).toBeLessThan(2e-5);
@@ -91,7 +92,7 @@ describe('a training that is held beside its graph', () => {
     expect(moved.length).toBeLessThan(0.01 * host.weights.length);
   });
 
-  it.each(settings)('is gone on from bit for bit: %o', async (flags) => {
+  it.each(crossSection(settings, 5))('is gone on from bit for bit: %o', async (flags) => {
     const whole = await go(flags, true, 6);
     const first = await go(flags, true, 2);
     const second = await go(flags, true, 4, { ...first, state: structuredClone(first.state) });

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossSection } from '../../core/testing/cross-section.ts';
 import { createRandom } from '../../core/index.ts';
 import { chunkedLossKey } from '../../autodiff/index.ts';
 import { decodeModel, type Value } from '../../ir/index.ts';
@@ -136,19 +137,23 @@ describe('a loss in chunks', () => {
     expect(difference(whole.gradients, chunked.gradients)).toBeLessThan(1e-6);
   });
 
-  it.each([
+  const divisions: [string, number][] = [
     ['in two parts', 2],
     ['in parts of unequal size', 3],
     ['row by row', tinyConfig.vocabSize],
-  ])('makes floats of the head %s, and has the loss and the gradients of the whole', async (_, parts) => {
-    const whole = await passOf('blocks', { logitRows: 6 });
-    const headBytes = Math.ceil((4 * tinyConfig.vocabSize * tinyConfig.hiddenSize) / parts);
-    const divided = await passOf('blocks', { logitRows: 6, headBytes });
-    expect([whole.headParts, divided.headParts, divided.areInTurn]).toEqual([1, parts, true]);
-    expect(Math.abs(divided.loss / whole.loss - 1)).toBeLessThan(1e-6);
-    expect(difference(whole.gradients, divided.gradients)).toBeLessThan(1e-6);
-    expect(await passOf('blocks', { logitRows: 6, headBytes, recompute: true })).toEqual(divided);
-  });
+  ];
+  it.each(crossSection(divisions, 3, 1))(
+    'makes floats of the head %s, and has the loss and the gradients of the whole',
+    async (_, parts) => {
+      const whole = await passOf('blocks', { logitRows: 6 });
+      const headBytes = Math.ceil((4 * tinyConfig.vocabSize * tinyConfig.hiddenSize) / parts);
+      const divided = await passOf('blocks', { logitRows: 6, headBytes });
+      expect([whole.headParts, divided.headParts, divided.areInTurn]).toEqual([1, parts, true]);
+      expect(Math.abs(divided.loss / whole.loss - 1)).toBeLessThan(1e-6);
+      expect(difference(whole.gradients, divided.gradients)).toBeLessThan(1e-6);
+      expect(await passOf('blocks', { logitRows: 6, headBytes, recompute: true })).toEqual(divided);
+    },
+  );
 
   it.each(['int8', 'blocks'] as const)('rounds what the head of %s reads, and not its gradient', async (name) => {
     const headBytes = Math.ceil((4 * tinyConfig.vocabSize * tinyConfig.hiddenSize) / 2);

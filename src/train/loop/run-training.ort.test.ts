@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { crossSection } from '../../core/testing/cross-section.ts';
 import { quantizedCases } from '../../models/testing/golden-cases.ts';
 import { liveHandles } from '../../native/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
@@ -51,7 +52,7 @@ const mixtures = ['experts/both'];
 const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2', ...mixtures];
 const encoders = ['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'];
 
-describe.each([...decoders, ...encoders, ...quantizedCases])('golden case %s', (name) => {
+describe.each(crossSection([...decoders, ...encoders, ...quantizedCases], 4))('golden case %s', (name) => {
   it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {
     const golden = await loadGolden(name);
     const evalData = join(folder, 'rows.jsonl');
