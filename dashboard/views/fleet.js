@@ -24,8 +24,12 @@ import { adapterLink, ask, empty, facts, fill, h, tag, timeElement } from '../el
  * @property {{ since: string, error: { message: string } } | null} unreachable
  * @property {{ by: string, reason: string | null, time: string } | null} paused
  * @property {number | null} age_seconds
+ * @property {number | null} looking_seconds  how long the look takes that goes on
  * @property {FleetRow[]} rows
  */
+
+/** A look that takes longer is told of. */
+const lateSeconds = 3;
 
 const good = new Set(['synced', 'in_sync', 'progressing']);
 
@@ -103,7 +107,7 @@ export function createFleet(page) {
 }
 
 /** @param {Fleet} fleet @returns {[string, import('../elements.js').Child][]} */
-function pairsOf({ sync, source, applied, refused, unreachable, paused, age_seconds: age }) {
+function pairsOf({ sync, source, applied, refused, unreachable, paused, age_seconds: age, looking_seconds: looking }) {
   return [
     ['State', tag(sync, good.has(sync) ? 'on' : 'bad')],
     ['Source', source ?? 'applied by hand'],
@@ -113,6 +117,7 @@ function pairsOf({ sync, source, applied, refused, unreachable, paused, age_seco
     ...(unreachable === null
       ? []
       : [pair('Not reached', `since ${localTime(unreachable.since)}: ${unreachable.error.message}`)]),
+    ...(looking === null || looking < lateSeconds ? [] : [pair('Looking', `for ${looking} s, without an end so far`)]),
     ...(paused === null
       ? []
       : [pair('Paused', `by ${paused.by} at ${localTime(paused.time)}${paused.reason ? `: ${paused.reason}` : ''}`)]),

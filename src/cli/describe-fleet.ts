@@ -2,11 +2,25 @@ import type { RemoteFleet, RemotePlan } from '../http/index.ts';
 import { inColumns } from './in-columns.ts';
 import { shownText } from './shown-text.ts';
 
+/** A look that takes longer is told of. */
+const lateSeconds = 3;
+
 type Row = RemoteFleet['rows'][number];
 
 /** How a fleet stands: Git beside what lives. */
 export function describeFleet(fleet: RemoteFleet): string {
-  const { sync, source, applied, head, refused, unreachable, paused, problem, age_seconds: age } = fleet;
+  const {
+    sync,
+    source,
+    applied,
+    head,
+    refused,
+    unreachable,
+    paused,
+    problem,
+    age_seconds: age,
+    looking_seconds: looking,
+  } = fleet;
   const lines = [
     `${sync}${source === null ? '' : `  ${source}`}`,
     ...(applied === null
@@ -20,6 +34,7 @@ export function describeFleet(fleet: RemoteFleet): string {
     ...(unreachable === null
       ? []
       : [`  unreachable  since ${unreachable.since}: ${shownText(unreachable.error.message)}`]),
+    ...(looking === null || looking < lateSeconds ? [] : [`  looking      for ${looking} s, without an end so far`]),
     ...(problem === null ? [] : [`  problem      ${shownText(problem.message)}`]),
     ...(paused === null
       ? []

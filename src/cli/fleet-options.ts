@@ -15,6 +15,7 @@ export const fleetSchema = {
     .regex(/^[\w][\w./-]*$/, { error: 'the name of a branch' })
     .optional(),
   fleetInterval: seconds.optional(),
+  fleetTimeout: seconds.optional(),
   fleetSigners: path.optional(),
   fleetAdapters: path.optional(),
 };
@@ -28,6 +29,10 @@ export function addFleetOptions(command: Command): void {
     .option('--fleet-branch <name>', "the branch that is followed (default: the one of the repository's HEAD)")
     .option('--fleet-interval <seconds>', 'how often the fleet is looked at (default: 5)')
     .option(
+      '--fleet-timeout <seconds>',
+      'how long the repository may take to say which commit it has; it is asked again meanwhile (default: 60)',
+    )
+    .option(
       '--fleet-signers <path>',
       'take only commits signed by a key of this file, or of a folder of files: allowed signers for SSH keys, or armoured OpenPGP keys',
     )
@@ -37,7 +42,13 @@ export function addFleetOptions(command: Command): void {
     );
 }
 
-/** @param interval  in seconds */
-export function fleetSettingsOf(interval: number | undefined): { readonly fleetIntervalMs?: number } {
-  return interval === undefined ? {} : { fleetIntervalMs: interval * 1000 };
+/** @param seconds  of `--fleet-interval` and `--fleet-timeout` */
+export function fleetSettingsOf(
+  interval: number | undefined,
+  timeout: number | undefined,
+): { readonly fleetIntervalMs?: number; readonly fleetTimeoutMs?: number } {
+  return {
+    ...(interval !== undefined && { fleetIntervalMs: interval * 1000 }),
+    ...(timeout !== undefined && { fleetTimeoutMs: timeout * 1000 }),
+  };
 }

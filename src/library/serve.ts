@@ -70,6 +70,8 @@ const schema = z.object({
   fleetBranch: text.optional(),
   /** Milliseconds between two looks at the fleet. */
   fleetIntervalMs: duration.optional(),
+  /** Milliseconds that the repository may take to say which commit it has. It is asked again meanwhile. */
+  fleetTimeoutMs: duration.optional(),
   /**
    * Whose keys must have signed the commits of the fleet: a file or a folder of files, each with lines of allowed signers in the form of
    * `ssh-keygen`, or with armoured OpenPGP keys.

@@ -262,7 +262,7 @@ export const serveCommand: CommandDefinition = {
       ...others
     } = read;
     const { rolloutSteps: steps, responseMemory, responseAge, tlsCert, tlsKey, ...offered } = others;
-    const { fleetInterval, ...withoutInterval } = offered;
+    const { fleetInterval, fleetTimeout, ...withoutInterval } = offered;
     const { jobs: _jobs, maxJobs, jobThreads, jobMemory, jobSigningKey, ...withoutJobs } = withoutInterval;
     const { jobWebhook, jobWebhookSecret, ...rest } = withoutJobs;
     const ofTraining = { maxJobs, jobThreads, jobMemory, jobSigningKey };
@@ -278,7 +278,7 @@ export const serveCommand: CommandDefinition = {
       models,
       ...definedOnly({ logitsProcessors }),
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
-      ...fleetSettingsOf(fleetInterval),
+      ...fleetSettingsOf(fleetInterval, fleetTimeout),
       ...definedOnly({ tls: tlsOf(tlsCert, tlsKey), jobs }),
       ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(shutdownDelay === undefined ? {} : { shutdownDelayMs: shutdownDelay * 1000 }),

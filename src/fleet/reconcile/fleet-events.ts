@@ -1,6 +1,7 @@
 import { type AdapterEvent, publishAdapterEvent } from '../../core/index.ts';
 import { fleetActor } from '../plan/live-fleet.ts';
 import type { FleetRow } from '../plan/plan-fleet.ts';
+import type { SourceState } from '../source/fleet-source.ts';
 import { shortCommit } from './fleet-applier.ts';
 
 /** What is told of a fleet. */
@@ -27,6 +28,12 @@ interface Told {
 export function tellFleet(step: FleetStep, { commit, details, actor = fleetActor, ...told }: Told): void {
   const named = commit === undefined ? {} : { commit: shortCommit(commit) };
   publishAdapterEvent({ event: 'fleet', actor, ...told, details: { step, ...named, ...details } });
+}
+
+/** What a state says of itself: why it was made, and by whom. */
+export function reasonOf({ author, subject }: SourceState): string | undefined {
+  const text = [subject, author].filter((part) => part !== undefined && part !== '').join(', by ');
+  return text === '' ? undefined : text;
 }
 
 /** The rows that differ, on one line. */

@@ -34,6 +34,8 @@ export interface FleetStatus {
   readonly head: SourceState | undefined;
   readonly refused: Refused | undefined;
   readonly unreachable: { readonly error: unknown; readonly since: number } | undefined;
+  /** How long the source has been looked at that is looked at now; undefined: it is not. A look that lasts may hang. */
+  readonly lookingSeconds: number | undefined;
   readonly paused: FleetState['paused'];
   /** How long ago the source last said that what is applied is its state. */
   readonly ageSeconds: number | undefined;

@@ -2,10 +2,11 @@ import { type Cause, EspalierError, messageOf, Turns, systemTimers, type Timers 
 import { type FleetRow, isNothing } from '../plan/plan-fleet.ts';
 import type { FleetSource, OpenedPath, SourceState } from '../source/fleet-source.ts';
 import { attemptsAfter, causeOf, FleetApplier, type PreparedPlan } from './fleet-applier.ts';
-import { driftText, tellFleet } from './fleet-events.ts';
+import { driftText, reasonOf, tellFleet } from './fleet-events.ts';
 import type { FleetRecords, FleetSnapshot, FleetState } from './fleet-record.ts';
 import type { FleetServer } from './fleet-server.ts';
 import { type FleetStatus, hasDrift, type Refused, syncOf } from './fleet-status.ts';
+import { untilNextLook } from './next-look.ts';
 
 export interface FleetOptions {
   readonly server: FleetServer;
@@ -44,6 +45,8 @@ export class Fleet implements AsyncDisposable {
   #required: { readonly text: string; readonly names: readonly string[] } | undefined;
   #refused: (Refused & { readonly tries: number; readonly retryAt: number }) | undefined;
   #unreachable: FleetStatus['unreachable'];
+  /** When the look at the source began that goes on. */
+  #lookingSince: number | undefined;
   /** The drift that was told last, and the trouble in putting it back. */
   #toldDrift = '';
   #toldTrouble = '';
@@ -94,20 +97,25 @@ export class Fleet implements AsyncDisposable {
     await this.#heal(applied).catch((error: unknown) => this.#tellOnce(error, applied));
   }
 
-  #schedule(): void {
+  #schedule(tookMs = 0): void {
     const { timers = systemTimers, intervalMs = 5000 } = this.#options;
     if (this.#ending.signal.aborted) return;
-    this.#cancel = timers.after(intervalMs, () => void this.look().finally(() => this.#schedule()));
+    const waitMs = untilNextLook({ intervalMs, tookMs, isUnreachable: this.#unreachable !== undefined });
+    this.#cancel = timers.after(waitMs, () => {
+      const began = this.#now();
+      void this.look().finally(() => this.#schedule(this.#now() - began));
+    });
   }
 
   /** Looks at the source once, and does what follows from it. Never rejects. */
   look(): Promise<void> {
-    return this.#turns.take('', async () => {
+    // WHY a turn of its own: the source may be silent for long, and an operator who pauses the fleet then must not wait for it.
+    return this.#turns.take('look', async () => {
       const { source } = this.#options;
       if (source === undefined || this.#ending.signal.aborted) return;
       try {
         await this.#observe(source);
-        if (this.#state.paused === undefined) await this.#reconcile(source);
+        await this.#turns.take('', async () => this.#state.paused ?? this.#reconcile(source));
       } catch (error) {
         if (this.#ending.signal.aborted) return;
         this.#tellOnce(error);
@@ -116,6 +124,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #observe(source: FleetSource): Promise<void> {
+    this.#lookingSince = this.#now();
     try {
       this.#head = await source.look(this.#ending.signal);
       if (this.#unreachable !== undefined)
@@ -125,6 +134,8 @@ export class Fleet implements AsyncDisposable {
       this.#ending.signal.throwIfAborted();
       if (this.#unreachable === undefined) tellFleet('unreachable', { error, reason: source.description });
       this.#unreachable = { error, since: this.#unreachable?.since ?? this.#now() };
+    } finally {
+      this.#lookingSince = undefined;
     }
   }
 
@@ -325,17 +336,21 @@ export class Fleet implements AsyncDisposable {
   /** What is known without a look at names. */
   facts(): Omit<FleetStatus, 'sync' | 'rows'> {
     const { applied, paused, checkedAt } = this.#state;
-    const ageSeconds = checkedAt === undefined ? undefined : Math.max(0, this.#now() - checkedAt) / 1000;
     return {
       source: this.#options.source?.description,
       applied,
       head: this.#head,
       refused: this.#refused,
       unreachable: this.#unreachable,
+      lookingSeconds: this.#secondsSince(this.#lookingSince),
       paused,
-      ageSeconds,
+      ageSeconds: this.#secondsSince(checkedAt),
       problem: this.#problem,
     };
+  }
+
+  #secondsSince(time: number | undefined): number | undefined {
+    return time === undefined ? undefined : Math.max(0, this.#now() - time) / 1000;
   }
 
   /**
@@ -376,11 +391,7 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort(new EspalierError('DISPOSED', { name: 'the fleet' }));
     this.#cancel?.();
+    await this.#turns.take('look', () => Promise.resolve());
     await this.#turns.take('', () => Promise.resolve());
   }
-}
-
-function reasonOf({ author, subject }: SourceState): string | undefined {
-  const text = [subject, author].filter((part) => part !== undefined && part !== '').join(', by ');
-  return text === '' ? undefined : text;
 }

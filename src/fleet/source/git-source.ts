@@ -1,13 +1,16 @@
 import { mkdir, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
-import { EspalierError, messageOf } from '../../core/index.ts';
+import { type Clock, EspalierError, messageOf, systemClock, systemTimers, type Timers } from '../../core/index.ts';
 import { maxManifestBytes } from '../manifest/read-manifest.ts';
+import { type Answered, askAgain } from './ask-again.ts';
+import { clearCache } from './clear-cache.ts';
 import type { FleetSource, OpenedPath, OpenOptions, SourceState } from './fleet-source.ts';
 import { type SourceAddress, withoutSecrets } from './parse-source.ts';
 import { type GitOptions, reasonOf, runGit } from './run-git.ts';
 import type { ProgramAnswer } from './run-program.ts';
 import { openSigners, type Signers } from './signers.ts';
 import { verifyCommit } from './verify-commit.ts';
+import { watchFetch } from './watch-fetch.ts';
 
 export interface GitSourceOptions {
   readonly address: Extract<SourceAddress, { readonly kind: 'git' }>;
@@ -17,35 +20,53 @@ export interface GitSourceOptions {
   readonly branch?: string | undefined;
   /** A file or a folder that says whose keys may sign, see readSignerLists. undefined: commits need no signature. */
   readonly signers?: string | undefined;
-  readonly timeoutMs?: number | undefined;
+  /** How long the repository may take to say which commit it has. It is asked again meanwhile. Default: a minute. */
+  readonly answerMs?: number | undefined;
+  /** Monotonic time, and who calls later. Default: those of the system. */
+  readonly clock?: Clock | undefined;
+  readonly timers?: Timers | undefined;
   /** The clock by which SSH keys of the list of signers have a time. Default: that of the machine. */
   readonly now?: (() => number) | undefined;
 }
 
 const seen = 'refs/espalier/fleet';
 
+/** For what git and its programs do on this machine. */
+const localMs = 60_000;
+/** How long an answer may take before it is asked again: between these, longer than the last one took where that lies between them. */
+const [leastAgainMs, mostAgainMs] = [2000, 4000];
+/** Without a sign for so long, a fetch is looked after, and for so long, it is ended. */
+const [quietMs, silenceMs] = [3000, 120_000];
+
 /** A fleet in a Git repository, through the git of the machine. */
 export class GitSource implements FleetSource {
   readonly description: string;
   readonly #options: GitSourceOptions;
-  readonly #timeoutMs: number;
+  readonly #answerMs: number;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  #tookMs = 0;
+  /** Whether locks of a git that was ended may lie in the cache. WHY at first: it may have been another process's. */
+  #mayBeLocked = true;
 
   constructor(options: GitSourceOptions) {
     const { url, folder } = options.address;
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? 60_000;
+    this.#answerMs = options.answerMs ?? 60_000;
+    this.#clock = options.clock ?? systemClock;
+    this.#timers = options.timers ?? systemTimers;
     this.description = `${withoutSecrets(url)}${folder === '' ? '' : `#${folder}`}`;
   }
 
   async look(signal: AbortSignal): Promise<SourceState> {
-    const { cache, branch, address } = this.#options;
-    const name = branch === undefined ? 'HEAD' : `refs/heads/${branch}`;
+    const { cache } = this.#options;
     try {
       await this.#createCache(signal);
-      const protocol = address.scheme;
-      const words = ['fetch', '--depth=1', '--no-tags', '--force', '--quiet', '--no-write-fetch-head'];
-      const fetched = await this.#git([...words, '--', address.url, `+${name}:${seen}`], { signal, protocol });
-      if (fetched.code !== 0) throw new Error(reasonOf(fetched.stderr).replaceAll(address.url, this.description));
+      const { answer } = await this.#ask(signal);
+      const known = await this.#describe(signal).catch(() => undefined);
+      signal.throwIfAborted();
+      if (known?.commit === answer) return known;
+      await this.#fetch(signal);
       return await this.#describe(signal);
     } catch (error) {
       signal.throwIfAborted();
@@ -57,6 +78,66 @@ export class GitSource implements FleetSource {
         { cause: error },
       );
     }
+  }
+
+  /** The branch that is followed, as the repository names it. */
+  get #name(): string {
+    const { branch } = this.#options;
+    return branch === undefined ? 'HEAD' : `refs/heads/${branch}`;
+  }
+
+  /** Asks which commit the repository has, and again while it is silent. */
+  async #ask(signal: AbortSignal): Promise<Answered<string>> {
+    const { address } = this.#options;
+    const answered = await askAgain(
+      async (ending) => {
+        const told = await this.#git(['ls-remote', '--quiet', '--', address.url, this.#name], {
+          signal: ending,
+          protocol: address.scheme,
+          timeoutMs: undefined,
+        });
+        if (told.code !== 0) throw this.#problemOf(told);
+        const lines = told.stdout.split('\n').map((line) => line.split('\t'));
+        const [commit] = lines.find(([, name]) => name === this.#name) ?? [];
+        if (commit === undefined) throw new Error(`it has no ${this.#name}`);
+        return commit;
+      },
+      {
+        againMs: Math.min(Math.max(leastAgainMs, 1.5 * this.#tookMs), mostAgainMs, this.#answerMs / 2),
+        limitMs: this.#answerMs,
+        clock: this.#clock,
+        timers: this.#timers,
+        signal,
+      },
+    );
+    this.#tookMs = answered.tookMs;
+    return answered;
+  }
+
+  async #fetch(signal: AbortSignal): Promise<void> {
+    const { address, cache } = this.#options;
+    const words = ['fetch', '--depth=1', '--no-tags', '--force', '--progress', '--no-write-fetch-head'];
+    const fetched = await watchFetch({
+      fetch: async (ending, onSign) => {
+        if (this.#mayBeLocked) await clearCache(cache);
+        this.#mayBeLocked = true;
+        const options = { signal: ending, protocol: address.scheme, timeoutMs: undefined, onSign };
+        return this.#git([...words, '--', address.url, `+${this.#name}:${seen}`], options);
+      },
+      ask: async (asking) => (await this.#ask(asking)).asked,
+      quietMs,
+      lostMs: this.#answerMs,
+      silenceMs,
+      clock: this.#clock,
+      timers: this.#timers,
+      signal,
+    });
+    if (fetched.code !== 0) throw this.#problemOf(fetched);
+    this.#mayBeLocked = false;
+  }
+
+  #problemOf({ stderr }: ProgramAnswer): Error {
+    return new Error(reasonOf(stderr).replaceAll(this.#options.address.url, this.description));
   }
 
   async #createCache(signal: AbortSignal): Promise<void> {
@@ -112,7 +193,7 @@ export class GitSource implements FleetSource {
 
   #openSigners(path: string, signal: AbortSignal): Promise<Signers> {
     const { cache, now = Date.now } = this.#options;
-    return openSigners(path, { folder: `${cache}-signers`, timeoutMs: this.#timeoutMs, now, signal });
+    return openSigners(path, { folder: `${cache}-signers`, timeoutMs: localMs, now, signal });
   }
 
   async open(path: string, { state, staging, signal }: OpenOptions): Promise<OpenedPath | undefined> {
@@ -145,9 +226,9 @@ export class GitSource implements FleetSource {
 
   #git(
     words: readonly string[],
-    options: Pick<GitOptions, 'signal' | 'protocol' | 'maxBytes'> & { readonly env?: Readonly<Record<string, string>> },
+    options: Omit<GitOptions, 'gitDir' | 'timeoutMs'> & Partial<Pick<GitOptions, 'timeoutMs'>>,
   ): Promise<ProgramAnswer> {
-    return runGit(words, { gitDir: this.#options.cache, timeoutMs: this.#timeoutMs, ...options });
+    return runGit(words, { gitDir: this.#options.cache, timeoutMs: localMs, ...options });
   }
 }
 

@@ -37,6 +37,8 @@ const fleet = z.looseObject({
   paused: z.looseObject({ by: z.string(), reason: text, time: text }).nullable(),
   problem: problem.nullable(),
   age_seconds: z.number().nullable(),
+  /** Servers of before this field say nothing. */
+  looking_seconds: z.number().nullable().default(null),
   rows: z.array(row),
 });
 

@@ -3,7 +3,7 @@ import type { FleetPlan, FleetRow, FleetStatus } from '../../fleet/index.ts';
 
 /** How a fleet stands, as the routes tell it. Times are in ISO 8601. */
 export function fleetJson(status: FleetStatus): object {
-  const { applied, head, refused, unreachable, paused, ageSeconds, problem } = status;
+  const { applied, head, refused, unreachable, lookingSeconds, paused, ageSeconds, problem } = status;
   return {
     object: 'fleet',
     sync: status.sync,
@@ -34,6 +34,7 @@ export function fleetJson(status: FleetStatus): object {
     paused: paused ? { by: paused.by, reason: paused.reason ?? null, time: timeOf(paused.time) } : null,
     problem: problem === undefined ? null : errorJson(problem),
     age_seconds: ageSeconds === undefined ? null : Math.round(ageSeconds),
+    looking_seconds: lookingSeconds === undefined ? null : Math.round(lookingSeconds),
     rows: status.rows.map(rowJson),
   };
 }

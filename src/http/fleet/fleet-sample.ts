@@ -5,9 +5,9 @@ import type { FleetSample } from '../../telemetry/index.ts';
 export function fleetSample(fleet: Pick<Fleet, 'lastLook'> | undefined): (() => FleetSample) | undefined {
   if (fleet === undefined) return undefined;
   return () => {
-    const { ageSeconds, sync, applied, rows } = fleet.lastLook();
+    const { ageSeconds, lookingSeconds, sync, applied, rows } = fleet.lastLook();
     const kinds: Record<string, number> = {};
     for (const { kind } of rows) kinds[kind] = (kinds[kind] ?? 0) + 1;
-    return { ageSeconds, sync, commit: applied?.commit ?? '', kinds };
+    return { ageSeconds, lookSeconds: lookingSeconds ?? 0, sync, commit: applied?.commit ?? '', kinds };
   };
 }

@@ -14,6 +14,8 @@ export interface FleetSettings {
   readonly fleetBranch?: string | undefined;
   /** Milliseconds between two looks. Default: 5 seconds. */
   readonly fleetIntervalMs?: number | undefined;
+  /** Milliseconds that a repository may take to say which commit it has. It is asked again meanwhile. Default: a minute. */
+  readonly fleetTimeoutMs?: number | undefined;
   /** A file or a folder that says whose keys must have signed the commits: allowed signers of `ssh-keygen`, or armoured OpenPGP keys. */
   readonly fleetSigners?: string | undefined;
   /** A folder for adapters that do not lie in the repository. */
@@ -32,11 +34,10 @@ export interface OpenFleetContext {
  * @throws EspalierError OPTION_INVALID, FLEET_SOURCE_INVALID
  */
 export function assertFleetFits(settings: OpenFleetContext['settings']): void {
-  const { fleet, store, fleetBranch, fleetSigners, fleetIntervalMs, fleetAdapters } = settings;
+  const { fleet, store, fleetBranch, fleetSigners, fleetIntervalMs, fleetTimeoutMs, fleetAdapters } = settings;
   if (fleet === undefined) {
-    const lonely = Object.entries({ fleetBranch, fleetSigners, fleetInterval: fleetIntervalMs }).find(
-      ([, value]) => value !== undefined,
-    );
+    const needing = { fleetBranch, fleetSigners, fleetInterval: fleetIntervalMs, fleetTimeout: fleetTimeoutMs };
+    const lonely = Object.entries(needing).find(([, value]) => value !== undefined);
     if (lonely !== undefined)
       refuse(lonely[0], optionText(option('fleet'), ' beside it, which names what is followed'));
     if (fleetAdapters !== undefined && store === undefined)
@@ -48,6 +49,7 @@ export function assertFleetFits(settings: OpenFleetContext['settings']): void {
   if (kind === 'git') return;
   // WHY an error: who names signers relies on them, and a folder has no signatures.
   if (fleetSigners !== undefined) refuse('fleetSigners', 'a Git repository, since a folder has no signatures');
+  if (fleetTimeoutMs !== undefined) refuse('fleetTimeout', 'a Git repository, since a folder is read at once');
   if (fleetBranch !== undefined) refuse('fleetBranch', 'a Git repository, since a folder has no branches');
 }
 
@@ -78,10 +80,13 @@ export async function openFleet({ settings, base, generation, keys }: OpenFleetC
   });
 }
 
-function sourceOf({ fleet, fleetBranch, fleetSigners }: FleetSettings, folder: string): FleetSource | undefined {
+function sourceOf(
+  { fleet, fleetBranch, fleetSigners, fleetTimeoutMs }: FleetSettings,
+  folder: string,
+): FleetSource | undefined {
   if (fleet === undefined) return undefined;
   const address = parseSource(fleet);
   if (address.kind === 'folder') return new FolderSource(resolve(address.path), address.folder);
   const signers = fleetSigners === undefined ? undefined : resolve(fleetSigners);
-  return new GitSource({ address, cache: join(folder, 'git'), branch: fleetBranch, signers });
+  return new GitSource({ address, cache: join(folder, 'git'), branch: fleetBranch, signers, answerMs: fleetTimeoutMs });
 }

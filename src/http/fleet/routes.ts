@@ -43,10 +43,14 @@ export function addFleet(app: FastifyInstance, fleet: Fleet): void {
   });
 }
 
-/** How old what is served is, while its source cannot be reached. */
+/** A look that takes longer may hang. */
+const lateSeconds = 5;
+
+/** How old what is served is, while its source cannot be reached, or has not answered for some time. */
 function staleSeconds(fleet: Fleet): number | undefined {
-  const { unreachable, ageSeconds } = fleet.facts();
-  return unreachable === undefined || ageSeconds === undefined ? undefined : Math.round(ageSeconds);
+  const { unreachable, lookingSeconds = 0, ageSeconds } = fleet.facts();
+  const isReached = unreachable === undefined && lookingSeconds < lateSeconds;
+  return isReached || ageSeconds === undefined ? undefined : Math.round(ageSeconds);
 }
 
 function changesJson(plan: FleetPlan): object {

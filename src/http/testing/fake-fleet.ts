@@ -8,6 +8,7 @@ export function fakeFleet(): Fleet {
     head: undefined,
     refused: undefined,
     unreachable: undefined,
+    lookingSeconds: undefined,
     paused: undefined,
     ageSeconds: undefined,
     problem: undefined,

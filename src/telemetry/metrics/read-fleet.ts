@@ -17,6 +17,10 @@ export function readFleet(set: MetricSet<ServerTable>, reading: () => Reading): 
     each(({ ageSeconds }) => (ageSeconds === undefined ? [] : [{ value: ageSeconds }])),
   );
   set.read(
+    'espalier_fleet_look_seconds',
+    each(({ lookSeconds }) => [{ value: lookSeconds }]),
+  );
+  set.read(
     'espalier_fleet_sync',
     each(({ commit, sync }) => [{ labels: { commit, state: sync }, value: 1 }]),
   );

@@ -57,7 +57,7 @@ const sources: MetricSources = {
     { name: 'b', phase: 'running', step: 1, share: 0.1, mirror: 0, comparisons: 4, divergence: 0.2, agreement: 0.9 },
   ],
   memory: () => ({ used: 200, limit: 1000, versions: 2 }),
-  fleet: () => ({ ageSeconds: 3, sync: 'synced', commit: 'c0ffee', kinds: { different: 1 } }),
+  fleet: () => ({ ageSeconds: 3, lookSeconds: 0, sync: 'synced', commit: 'c0ffee', kinds: { different: 1 } }),
   policy: () => ({ isRefused: true }),
   spans: () => ({ made: 9, sent: 5, failed: 1 }),
   jobs: () => ({ states: { queued: 0, running: 2 }, places: 3, trainingSeconds: 7.5 }),

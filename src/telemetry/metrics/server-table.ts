@@ -215,6 +215,10 @@ export const serverTable = {
     kind: 'gauge',
     help: 'Time since the source of the fleet last said that what is applied is its state.',
   },
+  espalier_fleet_look_seconds: {
+    kind: 'gauge',
+    help: 'Time since the look at the source of the fleet began that goes on, 0 between two looks.',
+  },
   espalier_fleet_sync: {
     kind: 'gauge',
     help: 'Always 1; the commit that is applied, and how the fleet stands.',

@@ -31,6 +31,8 @@ export interface SpansSample {
 export interface FleetSample {
   /** undefined: its source was never seen. */
   readonly ageSeconds: number | undefined;
+  /** How long the look goes on that does; 0: none does. */
+  readonly lookSeconds: number;
   readonly sync: string;
   /** The commit that is applied; empty: none is. */
   readonly commit: string;

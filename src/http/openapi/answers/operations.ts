@@ -43,6 +43,7 @@ export const fleetAnswer = z.object({
   paused: z.object(said).nullable(),
   problem: problem.nullable(),
   age_seconds: z.int().nullable(),
+  looking_seconds: z.int().nullable(),
   rows: z.array(fleetRow),
 });
 
