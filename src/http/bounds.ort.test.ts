@@ -66,6 +66,6 @@ describe('a server with a bound on waiting', () => {
     await open({ maxSlots: 1, maxLength: 64, maxWaiting: 2 });
     const answer = await post({ n: 3 });
     expect(answer.status).toBe(400);
-    expect(await answer.text()).toContain('asks for 3 choices, and the queue has 2 places');
+    expect(await answer.text()).toContain('asks for 3 choices, and the queue takes 1 of one request');
   });
 });

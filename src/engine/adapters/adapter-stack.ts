@@ -1,7 +1,7 @@
 import type { Pace } from '../../core/index.ts';
 import { byteBlock } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import type { AdapterPart, PreparedAdapter, PreparedModule, RowPlace } from './prepared-adapter.ts';
+import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
 import { wholeBlocks, type RankRows } from './rank-rows.ts';
 
 /** A linear module that adapters may change. */
@@ -85,46 +85,17 @@ export class AdapterStack {
     return this.#version;
   }
 
-  /**
-   * Copies a prepared adapter into rows that no run reads as an adapter.
-   * @throws RangeError if the adapter's host memory has nothing to copy
-   */
+  /** Copies a prepared adapter into rows that no run reads as an adapter. */
   async write(rows: RankRows, adapter: PreparedAdapter, pace: Pace): Promise<void> {
-    if (adapter.rows !== undefined) throw new RangeError('The adapter is not in host memory');
     for (const module of this.modules) {
       const own = adapter.modules.get(module.path);
       for (const { array, rowBytes, part } of partsOf(module)) {
         const view = array.bytes(rows.start * rowBytes, (rows.end - rows.start) * rowBytes);
-        const source = own && homeOf(adapter, own, { part, rowBytes, unit: this.unit });
+        const source = own && sourceOf(adapter, own, { part, rowBytes, unit: this.unit });
         await copyInSlices(source, view, pace);
       }
     }
     this.#version++;
-  }
-
-  /**
-   * Copies an adapter from its rows back into its host memory, bit for bit what `write` copied. It allocates nothing. Ends early, with
-   * the host memory undefined, if the adapter is disposed meanwhile.
-   */
-  async read(rows: RankRows, adapter: PreparedAdapter, pace: Pace): Promise<void> {
-    for (const module of this.modules) {
-      const own = adapter.modules.get(module.path);
-      if (own === undefined) continue;
-      for (const { array, rowBytes, part } of partsOf(module)) {
-        if (adapter.isDisposed) return;
-        const home = homeOf(adapter, own, { part, rowBytes, unit: this.unit });
-        if (home) await copyInSlices(array.bytes(rows.start * rowBytes, home.length), home, pace);
-      }
-    }
-  }
-
-  /** Where an array of the adapter with these rows lies. @returns undefined if the module has no such array */
-  placeOf({ start, end }: RankRows, path: string, part: AdapterPart): RowPlace | undefined {
-    const module = this.modules.find((one) => one.path === path);
-    const found = module && partsOf(module).find((one) => one.part === part);
-    if (found === undefined) return undefined;
-    const { array, rowBytes } = found;
-    return { address: array.address + BigInt(start * rowBytes), bytes: (end - start) * rowBytes };
   }
 
   /** Copies rows to the same number of other rows. The two ranges must not overlap. */
@@ -151,10 +122,12 @@ export class AdapterStack {
   }
 }
 
+type Part = 'a' | 'b' | 'scales' | 'gain' | 'bias';
+
 interface ArrayPart {
   readonly array: NativeMemory;
   readonly rowBytes: number;
-  readonly part: AdapterPart;
+  readonly part: Part;
 }
 
 function partsOf({ in: width, out, loraA, loraB, loraScale, loraGain, loraBias }: ModuleStack): ArrayPart[] {
@@ -168,8 +141,8 @@ function partsOf({ in: width, out, loraA, loraB, loraScale, loraGain, loraBias }
   ];
 }
 
-/** A part of an adapter in its host memory. @returns undefined if the adapter has no such array */
-function homeOf(
+/** @returns undefined if the adapter has no such array */
+function sourceOf(
   adapter: PreparedAdapter,
   own: PreparedModule,
   { part, rowBytes, unit }: Pick<ArrayPart, 'part' | 'rowBytes'> & { readonly unit: number },

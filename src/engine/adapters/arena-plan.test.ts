@@ -16,9 +16,9 @@ import {
 import { ArenaModel } from '../testing/arena-model.ts';
 
 function enter(state: ArenaState, digest: string, rank: number): Tenant {
-  const admission = admit(state, [{ digest, rank }]);
+  const begun = admit(state, [{ digest, rank }]);
   const tenant = state.tenants.get(digest);
-  if (admission === undefined || tenant === undefined) throw new RangeError(`no room for ${digest}`);
+  if (begun === undefined || tenant === undefined) throw new RangeError(`no room for ${digest}`);
   tenant.isFilled = true;
   return tenant;
 }
@@ -35,7 +35,7 @@ describe('admit', () => {
   it('finds an adapter where it was, as long as nobody needed its rows', () => {
     const state = createArenaState(20);
     leave(state, enter(state, 'a', 2));
-    expect(admit(state, [{ digest: 'a', rank: 2 }])).toEqual({ begun: [], evicted: [] });
+    expect(admit(state, [{ digest: 'a', rank: 2 }])).toEqual([]);
   });
 
   it('takes all adapters of a sequence in, or none', () => {

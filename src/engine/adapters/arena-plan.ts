@@ -1,6 +1,6 @@
 import { wholeBlocks, type RankRows } from './rank-rows.ts';
 
-/** An adapter version that has rows of the arena, which may be the only copy of its weights. */
+/** An adapter version that has rows of the arena. */
 export interface Tenant {
   readonly digest: string;
   /** Its number of rows: the adapter's rank, or more where rows come in blocks. */
@@ -58,23 +58,15 @@ export function busyEnd({ tenants, unit }: ArenaState): number {
   return end;
 }
 
-/** What an admission changed. */
-export interface Admission {
-  /** The tenants that must be filled. */
-  readonly begun: readonly Tenant[];
-  /** Tenants whose rows belong to those that have begun. Their weights must be saved before these are filled. */
-  readonly evicted: readonly Tenant[];
-}
-
 /**
  * Admits all adapters of a sequence, or none. Adapters that have rows keep them. The others get rows of tenants that are not busy, or
  * free rows.
- * @returns undefined if there is no room at present
+ * @returns the tenants that must be filled; undefined if there is no room at present
  */
 export function admit(
   state: ArenaState,
   wanted: readonly { readonly digest: string; readonly rank: number }[],
-): Admission | undefined {
+): Tenant[] | undefined {
   const begun: Tenant[] = [];
   const evicted: Tenant[] = [];
   const present: Tenant[] = [];
@@ -102,10 +94,12 @@ export function admit(
     tenant.isForgotten = false;
   }
   for (const tenant of begun) tenant.usedAt = ++state.now;
-  return { begun, evicted };
+  return begun;
 }
 
-interface Taken extends Admission {
+interface Taken {
+  readonly begun: readonly Tenant[];
+  readonly evicted: readonly Tenant[];
   readonly present: readonly Tenant[];
 }
 
@@ -144,13 +138,10 @@ export function planMove(state: ArenaState): Move | undefined {
   return undefined;
 }
 
-/**
- * Reserves the rows to which a tenant moves. Until `endMove` runs read its old rows.
- * @returns the tenants that had the rows. Their weights must be saved before the rows are written.
- */
-export function beginMove(state: ArenaState, { to }: Move): readonly Tenant[] {
+/** Reserves the rows to which a tenant moves. Until `endMove` runs read its old rows. */
+export function beginMove(state: ArenaState, { to }: Move): void {
+  evict(state, to);
   state.reserved = to;
-  return evict(state, to);
 }
 
 /**

@@ -21,7 +21,6 @@ import { checkAdapter, type ServedModules } from './check-adapter.ts';
 import { prepareAdapter } from './prepare-adapter.ts';
 import type { PreparedAdapter } from './prepared-adapter.ts';
 import { wholeBlocks } from './rank-rows.ts';
-import { SoleCopies } from './sole-copies.ts';
 import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './sequence-adapters.ts';
 
 export interface ArenaOptions extends ServedModules {
@@ -61,8 +60,8 @@ interface Waiting {
 /**
  * The active adapters of an engine. The adapters of running sequences are kept dense in the first rows of the stacked arrays, so that
  * the cost of a step depends on its batch and not on the number of registered adapters. An adapter is copied from host memory, in
- * slices, while its sequence waits, and stays for later sequences until its rows are needed. If no other had to leave for it, or if it
- * is used again where it is, its rows become its only copy, and are copied back to host memory before they are given away. If there is no room, sequences wait in order.
+ * slices, while its sequence waits. It stays for later sequences until its rows are needed. If there is no room, sequences wait in
+ * order.
  *
  * `arena-plan.ts` decides which rows an adapter gets. This class copies the weights.
  */
@@ -71,7 +70,6 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   readonly #served: ServedModules;
   readonly #keptRows: number;
   readonly #state: ArenaState;
-  readonly #copies: SoleCopies;
   readonly #claims = new Set<AdapterClaim>();
   readonly #line: Waiting[] = [];
   /** The copies in progress, by digest. */
@@ -85,7 +83,6 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#served = served;
     this.#keptRows = keptRows;
     this.#state = createArenaState(stack.rows, stack.unit);
-    this.#copies = new SoleCopies(stack);
   }
 
   check(name: string, adapter: Adapter): AdapterFacts {
@@ -167,18 +164,15 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   /** WHY synchronous: from here on the rows belong to the claim, and must not be taken as filled before they are. */
   #admit(claim: AdapterClaim, holds: readonly WeightsHold<PreparedAdapter>[]): boolean {
     const versions = versionsOf(claim);
-    const admission = admit(this.#state, versions);
-    if (admission === undefined) return false;
-    const { begun, evicted } = admission;
-    const saved = evicted.map((tenant) => this.#copies.bringBack(tenant));
+    const begun = admit(this.#state, versions);
+    if (begun === undefined) return false;
     claim.tenants = versions.flatMap(({ digest }) => this.#state.tenants.get(digest) ?? []);
     this.#claims.add(claim);
     this.#activations += begun.length;
-    for (const tenant of claim.tenants) if (tenant.isFilled) void this.#copies.giveUp(tenant);
     for (const tenant of begun) {
       const weights = holds[versions.findIndex(({ digest }) => digest === tenant.digest)]?.weights;
       if (weights === undefined) throw new RangeError(`The weights of ${tenant.digest} are not held`);
-      this.#filling.set(tenant.digest, this.#fill(tenant, weights, saved));
+      this.#filling.set(tenant.digest, this.#fill(tenant, weights));
     }
     return true;
   }
@@ -192,14 +186,9 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     if (!claim.isReleased && claim.tenants.length > 0) claim.place();
   }
 
-  /** @param saved  the ways back of the tenants that had the rows */
-  async #fill(tenant: Tenant, weights: PreparedAdapter, saved: readonly (Promise<void> | undefined)[]): Promise<void> {
+  async #fill(tenant: Tenant, weights: PreparedAdapter): Promise<void> {
     try {
-      await Promise.all([...saved, this.#copies.returned(tenant.digest)]);
       await this.stack.write(tenant.rows, weights, new Pace());
-      this.#copies.written(tenant, weights);
-      // WHY not after an eviction: adapters may be in use that have no rows, and this one is then likely to have to leave again soon.
-      if (saved.length === 0) await this.#copies.giveUp(tenant);
     } finally {
       tenant.isFilled = true;
       this.#filling.delete(tenant.digest);
@@ -219,15 +208,12 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#beginMove();
   }
 
-  /** Evicts a tenant that nothing uses and that is not worth keeping, as soon as its weights are in host memory or not needed. */
+  /** Evicts a tenant that nothing uses and that is not worth keeping. */
   #giveBack(tenant: Tenant): void {
     if (isBusy(tenant) || (!tenant.isForgotten && tenant.rows.end <= this.#state.unit + this.#keptRows)) return;
-    if (this.#state.tenants.get(tenant.digest) !== tenant || this.#isClosing) return;
-    const saved = this.#copies.bringBack(tenant);
-    // WHY once more: it may be used again by then, or its rows may have been given away.
-    if (saved) return void saved.then(() => this.#giveBack(tenant));
+    if (this.#state.tenants.get(tenant.digest) !== tenant) return;
     this.#state.tenants.delete(tenant.digest);
-    this.stack.discard(tenant.rows);
+    if (!this.#isClosing) this.stack.discard(tenant.rows);
   }
 
   /** Begins to copy a tenant to lower rows if the busy rows have spread. Runs read its old rows until `settle`. */
@@ -235,21 +221,12 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     if (this.#move !== undefined || this.#isClosing) return;
     const plan = planMove(this.#state);
     if (plan === undefined) return;
-    const evicted = beginMove(this.#state, plan);
+    beginMove(this.#state, plan);
     const move: RowMove = { plan, copied: Promise.resolve(), isCopied: false };
     this.#move = move;
-    move.copied = this.#copy(plan, evicted).then(() => {
+    move.copied = this.stack.copy(plan.tenant.rows, plan.to, new Pace()).then(() => {
       move.isCopied = true;
     });
-  }
-
-  async #copy({ tenant: { rows }, to }: Move, evicted: readonly Tenant[]): Promise<void> {
-    await Promise.all(
-      evicted.map(async (tenant) => {
-        await this.#copies.bringBack(tenant);
-      }),
-    );
-    await this.stack.copy(rows, to, new Pace());
   }
 
   /** Ends a finished move, so that runs read the new rows. The engine's loop must call this between two runs. */
@@ -287,7 +264,6 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#isClosing = true;
     this.#serveLine();
     await Promise.all([...this.#filling.values(), this.#move?.copied]);
-    await this.#copies.dispose();
     this.stack.dispose();
   }
 }

@@ -3,7 +3,7 @@ import type { Adapter, ModuleWeights } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import type { Shard } from '../../routing/index.ts';
 import { elementCount, toFloat32 } from '../../tensor/index.ts';
-import type { AdapterPart, PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
+import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
 import { quantizeRanks, type RankMatrices } from './quantize-ranks.ts';
 import { wholeBlocks } from './rank-rows.ts';
 
@@ -52,40 +52,9 @@ export async function prepareAdapter(
     memory.dispose();
     throw error;
   }
-  return new PlacedAdapter({ modules, bytes, arrays }, memory);
-}
-
-class PlacedAdapter implements PreparedAdapter {
-  readonly memory: NativeMemory;
-  readonly modules: ReadonlyMap<string, PreparedModule>;
-  readonly bytes: number;
-  readonly #arrays: readonly PlacedArray[];
-  rows: PreparedAdapter['rows'];
-  #isDisposed = false;
-
-  constructor({ modules, bytes, arrays }: Layout, memory: NativeMemory) {
-    this.memory = memory;
-    this.modules = modules;
-    this.bytes = bytes;
-    this.#arrays = arrays;
-  }
-
-  get isDisposed(): boolean {
-    return this.#isDisposed;
-  }
-
-  shards(): Shard[] {
-    return this.#arrays.map(({ path, part, offset, ...array }) => {
-      const place = this.rows?.(path, part);
-      if (place !== undefined) return { ...array, address: place.address, alignedBytes: place.bytes };
-      return { ...array, address: this.memory.address + BigInt(offset) };
-    });
-  }
-
-  dispose(): void {
-    this.#isDisposed = true;
-    this.memory.dispose();
-  }
+  const shards = (): Shard[] =>
+    arrays.map(({ offset, ...array }) => ({ ...array, address: memory.address + BigInt(offset) }));
+  return { memory, modules, bytes, shards, dispose: () => memory.dispose() };
 }
 
 /**
@@ -104,20 +73,9 @@ function scratchOf({ modules }: Adapter, bytePaths: ReadonlySet<string>): RankMa
 
 /** A shard whose memory is not there yet. */
 interface PlacedArray extends Omit<Shard, 'address'> {
-  readonly path: string;
-  readonly part: AdapterPart;
   /** From the beginning of the adapter's memory. */
   readonly offset: number;
 }
-
-/** What arrays are called that are not made from one tensor of a file. */
-const partNames: Readonly<Record<AdapterPart, string>> = {
-  a: 'A',
-  b: 'B',
-  scales: 'scales',
-  gain: 'gain',
-  bias: 'bias',
-};
 
 interface Layout {
   readonly modules: ReadonlyMap<string, PreparedModule>;
@@ -132,13 +90,11 @@ function layOut(
 ): Layout {
   let end = 0;
   const arrays: PlacedArray[] = [];
-  const take = (bytes: number, [path, part]: readonly [string, AdapterPart], source?: ModuleWeights['a']): number => {
+  const take = (bytes: number, named: string, source?: ModuleWeights['a']): number => {
     const place = source && places?.get(source);
-    const named = `${path} ${partNames[part]}`;
     // Every array begins at a multiple of 4 bytes.
     const alignedBytes = 4 * Math.ceil(bytes / 4);
-    const tensor = place?.tensor ?? named;
-    arrays.push({ path, part, tensor, fileOffset: place?.offset, offset: end, bytes, alignedBytes });
+    arrays.push({ tensor: place?.tensor ?? named, fileOffset: place?.offset, offset: end, bytes, alignedBytes });
     end += alignedBytes;
     return end - alignedBytes;
   };
@@ -148,11 +104,11 @@ function layOut(
     const isBytes = bytePaths.has(path);
     placed.set(path, {
       rank,
-      a: take(isBytes ? wholeBlocks(rank, unit) * width : 4 * rank * width, [path, 'a'], a),
-      b: take((isBytes ? 1 : 4) * rank * out, [path, 'b'], b),
-      scales: isBytes ? take(4 * rank, [path, 'scales']) : undefined,
-      gain: gains?.has(path) === true ? take(4 * out, [path, 'gain']) : undefined,
-      bias: bias === undefined ? undefined : take(4 * out, [path, 'bias'], bias),
+      a: take(isBytes ? wholeBlocks(rank, unit) * width : 4 * rank * width, `${path} A`, a),
+      b: take((isBytes ? 1 : 4) * rank * out, `${path} B`, b),
+      scales: isBytes ? take(4 * rank, `${path} scales`) : undefined,
+      gain: gains?.has(path) === true ? take(4 * out, `${path} gain`) : undefined,
+      bias: bias === undefined ? undefined : take(4 * out, `${path} bias`, bias),
     });
   }
   return { modules: placed, bytes: end, arrays };

@@ -16,24 +16,9 @@ export interface PreparedModule {
   readonly bias: number | undefined;
 }
 
-/** An array that a module has for its adapters. */
-export type AdapterPart = 'a' | 'b' | 'scales' | 'gain' | 'bias';
-
-/** Where an array of an adapter begins in the arena, and the bytes that its rows have there. */
-export interface RowPlace {
-  readonly address: bigint;
-  readonly bytes: number;
-}
-
-/**
- * An adapter's weights in the layout of the stacked arrays, so that a plain copy activates the adapter, and another one brings it back.
- */
+/** An adapter's weights in the layout of the stacked arrays, so that a plain copy activates the adapter. */
 export interface PreparedAdapter extends HostWeights {
-  /** Its contents are undefined while `rows` is set. The range of addresses stays the adapter's until it is disposed. */
   readonly memory: NativeMemory;
-  /** Finds its arrays while its rows in an arena are the only copy; undefined while they are in `memory`. `SoleCopies` sets it. */
-  rows: ((path: string, part: AdapterPart) => RowPlace | undefined) | undefined;
-  readonly isDisposed: boolean;
   /** By path. */
   readonly modules: ReadonlyMap<string, PreparedModule>;
   shards(): readonly Shard[];

@@ -29,10 +29,10 @@ export class ArenaModel {
   enter(wanted: readonly number[]): void {
     const versions = wanted.map((place) => ({ digest: `${place}`, rank: ranks[place] ?? 1 }));
     const running = this.#running();
-    const admission = admit(this.state, versions);
+    const begun = admit(this.state, versions);
     expect(this.#running()).toMatchObject(running);
-    if (admission === undefined) return;
-    for (const { rows } of admission.begun) this.rows.fill('half', rows.start, rows.end);
+    if (begun === undefined) return;
+    for (const { rows } of begun) this.rows.fill('half', rows.start, rows.end);
     this.sequences.push({ tenants: versions.flatMap(({ digest }) => this.state.tenants.get(digest) ?? []) });
   }
 

@@ -284,7 +284,7 @@ export class VersionTable<Weights extends HostWeights> {
         problems.push(error);
       }
     }
-    throw problems[0] ?? new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: version.digest });
+    throw problems[0];
   }
 
   /** WHY for a turn: callers that wait for the weights must be able to take their own holds first. */
