@@ -40,11 +40,13 @@ const slow = [
   // short forms of what a soak does for longer
   'soak/soak.ort.test.ts',
   'src/engine/adapter-swap.ort.test.ts',
+  'src/http/rollouts.ort.test.ts',
   // many trainings, or everything measured
   'src/execution/kernels/known-kernels.ort.test.ts',
   'src/train/graph/gradient-marks.ort.test.ts',
   'src/train/graph/memory-in-use.ort.test.ts',
   'src/train/ranks/overlapped-sums.ort.test.ts',
+  'src/train/ranks/training-group.ort.test.ts',
   'test/recompute.ort.test.ts',
   'test/template-of-training.ort.test.ts',
   'test/training-in-code.ort.test.ts',

@@ -15,7 +15,7 @@ import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } fro
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
 
-describe.each(crossSection(goldenCases, 4, 2))('golden case %s', (name) => {
+describe.each(crossSection(goldenCases, 8, 2))('golden case %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let adapter: Adapter;

@@ -48,7 +48,7 @@ function stacked(modules: Modules): Pick<DriverOptions, 'change' | 'inputs'> {
   return { change: (model) => injectStackedLora(model, [...modules.keys()]), inputs };
 }
 
-describe.each(crossSection(goldenCases, 4))('golden case %s with its adapter', (name) => {
+describe.each(crossSection(goldenCases, 8))('golden case %s with its adapter', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let golden: Golden;

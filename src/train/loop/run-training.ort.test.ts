@@ -52,7 +52,7 @@ const mixtures = ['experts/both'];
 const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2', ...mixtures];
 const encoders = ['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'];
 
-describe.each(crossSection([...decoders, ...encoders, ...quantizedCases], 4))('golden case %s', (name) => {
+describe.each(crossSection([...decoders, ...encoders, ...quantizedCases], 8))('golden case %s', (name) => {
   it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {
     const golden = await loadGolden(name);
     const evalData = join(folder, 'rows.jsonl');
