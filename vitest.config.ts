@@ -25,7 +25,7 @@ const alone = [
 
 /**
  * Left to CI, which sets ESPALIER_SLOW_TESTS: they start dozens of processes, or train or serve for many seconds to show one thing. Of
- * other tests with many cases `crossSection` leaves most to CI. So `npm test` stays below five minutes of two cores.
+ * other tests with many cases `crossSection` leaves most to CI. So `npm test` takes about five minutes of two cores.
  */
 const slow = [
   // dozens of processes: trainings, git, gpg, ssh
@@ -43,7 +43,9 @@ const slow = [
   'src/http/rollouts.ort.test.ts',
   // many trainings, or everything measured
   'src/execution/kernels/known-kernels.ort.test.ts',
+  'src/train/graph/chunked-loss.ort.test.ts',
   'src/train/graph/gradient-marks.ort.test.ts',
+  'src/train/graph/integer-weights.ort.test.ts',
   'src/train/graph/memory-in-use.ort.test.ts',
   'src/train/ranks/overlapped-sums.ort.test.ts',
   'src/train/ranks/training-group.ort.test.ts',
