@@ -1,4 +1,4 @@
-import { EspalierError } from '../core/index.ts';
+import { didYouMean, EspalierError } from '../core/index.ts';
 import type { Drawing } from './drawing.ts';
 import type { GenerationRequest, ServingContext } from '../service/index.ts';
 
@@ -16,8 +16,9 @@ export function logitsFunctionsOf(
     const change = registered.get(name);
     if (change !== undefined) return { name, change };
     const known = [...registered.keys()];
-    const there = known.length === 0 ? 'the server has none' : `the server has ${known.join(', ')}`;
-    const problem = `no logits processor is called ${JSON.stringify(name)}; ${there}`;
+    const there = known.length === 0 ? 'The server has none' : `The server has ${known.join(', ')}`;
+    const hint = didYouMean(name, known);
+    const problem = `no logits processor is called ${JSON.stringify(name)}.${hint} ${there}`;
     throw new EspalierError('REQUEST_INVALID', { param: `logits_processors.${place}`, problem });
   });
   return { logitsFunctions };

@@ -27,7 +27,7 @@ it('runs logits processors that the owner of the server has named, in the order 
       {
         error: {
           param: 'logits_processors.1',
-          message: expect.stringMatching(/the server has strict, plain\.$/),
+          message: expect.stringMatching(/"strikt"\. Did you mean strict\? The server has strict, plain\.$/),
         },
       },
     ]);
