@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { isThorough } from './src/core/testing/cross-section.ts';
 
 // WHY here: libuv reads it when its thread pool starts, before any code of a test; the forks inherit it.
 process.env['UV_THREADPOOL_SIZE'] ??= '8';
@@ -53,7 +54,7 @@ const slow = [
   'test/template-of-training.ort.test.ts',
   'test/training-in-code.ort.test.ts',
 ];
-const leftOut = process.env['ESPALIER_SLOW_TESTS'] === undefined ? slow : [];
+const leftOut = isThorough ? [] : slow;
 
 /** The real ONNX Runtime first, since these files take longest, and a long one that began last would run on alone. */
 class NativeFirst extends BaseSequencer {

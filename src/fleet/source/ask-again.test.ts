@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FakeLink, FakeTime } from '../testing/fake-time.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
+import { FakeLink } from '../testing/fake-link.ts';
 import { askAgain, type Answered } from './ask-again.ts';
 
-let time: FakeTime;
+let time: FakeTimers;
 let link: FakeLink;
 let ending: AbortController;
 beforeEach(() => {
-  time = new FakeTime();
+  time = new FakeTimers();
   link = new FakeLink(time);
   ending = new AbortController();
 });
@@ -31,7 +32,7 @@ const after =
 describe('a question', () => {
   it('is asked once where it is answered in time', async () => {
     const asked = ask(after(1500));
-    await time.advance(1500);
+    await time.advanceInTurns(1500);
     expect(asked.outcome).toEqual({ answer: 'answer', asked: 1, tookMs: 1500 });
     expect([time.waiting, link.waiting]).toEqual([0, 0]);
   });
@@ -39,17 +40,17 @@ describe('a question', () => {
   it('is answered within one pause of the return of a link that was cut in silence', async () => {
     link.cut();
     const asked = ask(after(300));
-    await time.advance(13_500);
+    await time.advanceInTurns(13_500);
     link.restore();
     expect(asked.outcome).toBeUndefined();
-    await time.advance(800);
+    await time.advanceInTurns(800);
     expect(asked.outcome).toMatchObject({ answer: 'answer', asked: 8, tookMs: 300 });
     expect([time.waiting, link.waiting]).toEqual([0, 0]);
   });
 
   it('is answered over a link that takes longer than the pause, by the first that was asked', async () => {
     const asked = ask(after(15_000));
-    await time.advance(15_000);
+    await time.advanceInTurns(15_000);
     expect(asked.outcome).toMatchObject({ answer: 'answer', tookMs: 15_000 });
     expect([time.waiting, link.waiting]).toEqual([0, 0]);
   });
@@ -59,11 +60,11 @@ describe('a question', () => {
     const asked = ask(after(300));
     let most = 0;
     for (let second = 0; second < 19; second++) {
-      await time.advance(1000);
+      await time.advanceInTurns(1000);
       most = Math.max(most, link.waiting);
     }
     expect([most, asked.outcome]).toEqual([5, undefined]);
-    await time.advance(1000);
+    await time.advanceInTurns(1000);
     expect(asked.outcome).toEqual({ problem: 'it was asked 9 times in 20 s and has not answered' });
     expect([time.waiting, link.waiting]).toEqual([0, 0]);
   });
@@ -71,21 +72,21 @@ describe('a question', () => {
   it('fails as the newest one fails; an older one that fails is waited for no longer', async () => {
     const fails: ((error: Error) => void)[] = [];
     const asked = ask(() => new Promise((_, reject) => fails.push(reject)));
-    await time.advance(2000);
+    await time.advanceInTurns(2000);
     fails[0]?.(new Error('no way to the host'));
-    await time.advance(100);
+    await time.advanceInTurns(100);
     expect(asked.outcome).toBeUndefined();
     fails[1]?.(new Error('not let in'));
-    await time.advance(0);
+    await time.advanceInTurns(0);
     expect([asked.outcome, time.waiting]).toEqual([{ problem: 'not let in' }, 0]);
   });
 
   it('ends when nobody waits for it any more', async () => {
     link.cut();
     const asked = ask(after(300));
-    await time.advance(5000);
+    await time.advanceInTurns(5000);
     ending.abort(new Error('the server ends'));
-    await time.advance(0);
+    await time.advanceInTurns(0);
     expect([asked.outcome, time.waiting, link.waiting]).toEqual([{ problem: 'the server ends' }, 0, 0]);
   });
 });

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeTime } from '../testing/fake-time.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 import { GitRepository, noGit } from '../testing/git-repository.ts';
 import type { SourceState } from './fleet-source.ts';
 import { GitSource } from './git-source.ts';
@@ -24,14 +24,14 @@ eval "exec $command"
 describe.skipIf(noGit !== undefined)(`a repository${noGit === undefined ? '' : ` (skipped: ${noGit})`}`, () => {
   let folder: string;
   let repository: GitRepository;
-  let time: FakeTime;
+  let time: FakeTimers;
   let ending: AbortController;
   const before = process.env['GIT_SSH_COMMAND'];
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'espalier-source-'));
     repository = new GitRepository();
     repository.commit({ 'fleet.yaml': 'one' });
-    time = new FakeTime();
+    time = new FakeTimers();
     ending = new AbortController();
     writeFileSync(join(folder, 'ssh'), fakeSsh);
     writeFileSync(join(folder, 'connections'), '');
@@ -62,7 +62,7 @@ describe.skipIf(noGit !== undefined)(`a repository${noGit === undefined ? '' : `
   it('that is silent is asked again over a new connection, and the silent one is ended', async () => {
     const looking = look('silent', 'well', 'well');
     await hasConnected(1);
-    await time.advance(2000);
+    await time.advanceInTurns(2000);
     expect((await looking).commit).toBe(repository.git('rev-parse', 'HEAD').trim());
     expect(connections().length).toBe(3);
     await expect.poll(open).toEqual([]);
@@ -71,9 +71,9 @@ describe.skipIf(noGit !== undefined)(`a repository${noGit === undefined ? '' : `
   it('is fetched anew over a new connection where one was cut in the middle', async () => {
     const looking = look('well', 'silent', 'silent', 'well', 'well');
     await hasConnected(2);
-    await time.advance(3000);
+    await time.advanceInTurns(3000);
     await hasConnected(3);
-    await time.advance(2000);
+    await time.advanceInTurns(2000);
     expect((await looking).commit).toBe(repository.git('rev-parse', 'HEAD').trim());
     expect(connections().length).toBe(5);
     await expect.poll(open).toEqual([]);
@@ -84,7 +84,7 @@ describe.skipIf(noGit !== undefined)(`a repository${noGit === undefined ? '' : `
     const problem = looking.catch((error: Error) => error.message);
     for (const times of [1, 2, 3]) {
       await hasConnected(times);
-      await time.advance(2000);
+      await time.advanceInTurns(2000);
     }
     await hasConnected(4);
     ending.abort(new Error('the server ends'));

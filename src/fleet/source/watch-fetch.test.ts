@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FakeLink, FakeTime } from '../testing/fake-time.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
+import { FakeLink } from '../testing/fake-link.ts';
 import { askAgain } from './ask-again.ts';
 import { watchFetch } from './watch-fetch.ts';
 
-let time: FakeTime;
+let time: FakeTimers;
 let link: FakeLink;
 let ending: AbortController;
 let [fetches, questions] = [0, 0];
 beforeEach(() => {
-  time = new FakeTime();
+  time = new FakeTimers();
   link = new FakeLink(time);
   ending = new AbortController();
   [fetches, questions] = [0, 0];
@@ -64,17 +65,17 @@ const inSilence =
 describe('a fetch', () => {
   it('takes as long as something comes, without a question', async () => {
     const watched = watch(inParts(600));
-    await time.advance(599_000);
+    await time.advanceInTurns(599_000);
     expect(watched.outcome).toBeUndefined();
-    await time.advance(1000);
+    await time.advanceInTurns(1000);
     expect([watched.outcome, fetches, questions, time.waiting]).toEqual(['fetched', 1, 0, 1]);
-    await time.advance(3000);
+    await time.advanceInTurns(3000);
     expect(time.waiting).toBe(0);
   });
 
   it('is left to what it does in silence while the source answers at once', async () => {
     const watched = watch(inSilence(50_000));
-    await time.advance(50_000);
+    await time.advanceInTurns(50_000);
     expect([watched.outcome, fetches, questions > 10]).toEqual(['fetched', 1, true]);
   });
 
@@ -82,23 +83,23 @@ describe('a fetch', () => {
     'that was under way when the link was cut for %i ms is begun anew within a pause of its return',
     async (cutMs) => {
       const watched = watch(inParts(10));
-      await time.advance(4500);
+      await time.advanceInTurns(4500);
       link.cut();
-      await time.advance(cutMs);
+      await time.advanceInTurns(cutMs);
       expect([watched.outcome, fetches]).toEqual([undefined, 1]);
       link.restore();
-      await time.advance(2400);
+      await time.advanceInTurns(2400);
       expect(fetches).toBe(2);
-      await time.advance(10_000);
+      await time.advanceInTurns(10_000);
       expect([watched.outcome, link.waiting]).toEqual(['fetched', 0]);
     },
   );
 
   it('is ended where the source answers to no question either, with its reason', async () => {
     const watched = watch(inParts(10));
-    await time.advance(4500);
+    await time.advanceInTurns(4500);
     link.cut();
-    await time.advance(27_000);
+    await time.advanceInTurns(27_000);
     const problem = 'it was asked 9 times in 20 s and has not answered';
     expect([watched.outcome, fetches, link.waiting]).toEqual([problem, 1, 0]);
   });
@@ -114,29 +115,29 @@ describe('a fetch', () => {
           };
         }),
     );
-    await time.advance(1000);
+    await time.advanceInTurns(1000);
     link.cut();
-    await time.advance(6000);
+    await time.advanceInTurns(6000);
     goOn();
     link.restore();
-    await time.advance(3000);
+    await time.advanceInTurns(3000);
     expect([watched.outcome, fetches]).toEqual(['fetched', 1]);
   });
 
   it('is ended where nothing comes of it for a minute', async () => {
     const watched = watch(inSilence(1e9));
-    await time.advance(70_000);
+    await time.advanceInTurns(70_000);
     expect([watched.outcome, link.waiting]).toEqual(['nothing came of the fetch for 60 s', 0]);
   });
 
   it('fails with its own error, and ends when nobody waits for it any more', async () => {
     const failed = watch(() => Promise.reject(new Error('not let in')));
-    await time.advance(0);
+    await time.advanceInTurns(0);
     expect(failed.outcome).toBe('not let in');
     const ended = watch(inSilence(1e9));
-    await time.advance(4000);
+    await time.advanceInTurns(4000);
     ending.abort(new Error('the server ends'));
-    await time.advance(5000);
+    await time.advanceInTurns(5000);
     expect([ended.outcome, link.waiting, time.waiting]).toEqual(['the server ends', 0, 0]);
   });
 });

@@ -1,48 +1,14 @@
-import type { Clock, Timers } from '../../core/index.ts';
-
-/** Time that passes when a test says so, with turns of the event loop in between. */
-export class FakeTime implements Clock, Timers {
-  #now = 0;
-  readonly #waiting = new Set<{ readonly at: number; readonly run: () => void }>();
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const entry = { at: this.#now + ms, run };
-    this.#waiting.add(entry);
-    return () => this.#waiting.delete(entry);
-  }
-
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
-  /** Runs what is due until then, each at its time, and what follows from it. */
-  async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    for (;;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const [next] = [...this.#waiting].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);
-      if (next === undefined) break;
-      this.#waiting.delete(next);
-      this.#now = next.at;
-      next.run();
-    }
-    this.#now = end;
-  }
-}
+import type { FakeTimers } from '../../core/testing/fake-timers.ts';
 
 /** A link between a source and who asks it. What begins while it is cut, or is under way then, hears nothing any more. */
 export class FakeLink {
-  readonly #time: FakeTime;
+  readonly #time: FakeTimers;
   #isCut = false;
   /** Questions and fetches that wait, by what ends them. */
   readonly #under = new Set<() => void>();
   asked = 0;
 
-  constructor(time: FakeTime) {
+  constructor(time: FakeTimers) {
     this.#time = time;
   }
 

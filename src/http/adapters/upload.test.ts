@@ -12,7 +12,7 @@ import { FakeArena, type FakeWeights } from '../../routing/testing/fake-arena.ts
 import { FakeStore } from '../../routing/testing/fake-store.ts';
 import { createApp } from '../app.ts';
 import { fakeContext } from '../testing/fake-context.ts';
-import { FakeTimers } from '../testing/fake-timers.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 
 let staging: string;
 let registry: AdapterRegistry<FakeWeights>;

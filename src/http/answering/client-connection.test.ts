@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
-import { FakeTimers } from '../testing/fake-timers.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 
 let app: FastifyInstance;
 afterEach(() => app.close());

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
 import { storedVersion } from '../../routing/testing/fake-store.ts';
 import { createApp } from '../app.ts';
-import { FakeTimers } from '../testing/fake-timers.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 import { answering, type Behaviour, hanging, VersionedContext } from '../testing/versioned-context.ts';
 
 const broken = new EspalierError('LOGITS_NOT_FINITE', {});

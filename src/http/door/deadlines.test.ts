@@ -6,7 +6,7 @@ import type { Reservation } from '../../service/index.ts';
 import { createApp, type AppOptions } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
-import { FakeTimers } from '../testing/fake-timers.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 
 let app: FastifyInstance | undefined;
 let timers = new FakeTimers();

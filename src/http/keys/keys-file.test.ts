@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeTimers } from '../testing/fake-timers.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 import { type KeysEvent, onKeysEvent } from './keys-events.ts';
 import { KeysFile } from './keys-file.ts';
 

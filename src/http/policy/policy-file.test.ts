@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { minisigner } from '../../trust/testing/test-signers.ts';
-import { FakeTimers } from '../testing/fake-timers.ts';
+import { FakeTimers } from '../../core/testing/fake-timers.ts';
 import { PolicyFile, type PolicyFollower } from './policy-file.ts';
 
 const version = 'a'.repeat(64);
